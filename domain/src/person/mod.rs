@@ -1,0 +1,10 @@
+//! Who people are to us: a phone number, nothing more, and a role with a scope.
+
+pub mod actor;
+pub mod login;
+pub mod phone;
+pub mod role;
+
+pub use actor::Actor;
+pub use phone::{Phone, PhoneError};
+pub use role::{Division, Role};

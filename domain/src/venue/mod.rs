@@ -1,0 +1,18 @@
+//! Places: what kinds there are, the codes on their posters, and the visits that scans make.
+
+pub mod category;
+pub mod code;
+pub mod plausibility;
+pub mod visit;
+
+pub use category::Category;
+
+crate::macros::words! {
+    /// Which of a venue's two codes was scanned.
+    Direction { In = "in", Out = "out" }
+}
+
+crate::macros::words! {
+    /// The life of a venue: it registers itself, an official decides.
+    VenueState { Pending = "pending", Approved = "approved", Suspended = "suspended", Closed = "closed" }
+}
