@@ -2,3 +2,5 @@
 
 pub mod audit;
 pub mod person;
+pub mod trace;
+pub mod visits;
