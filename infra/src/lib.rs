@@ -1,2 +1,3 @@
 pub mod clock;
+pub mod lifecycle;
 pub mod telemetry;
