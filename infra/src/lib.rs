@@ -1,3 +1,4 @@
 pub mod clock;
+pub mod lease;
 pub mod lifecycle;
 pub mod telemetry;
