@@ -1,4 +1,5 @@
 pub mod clock;
 pub mod lease;
 pub mod lifecycle;
+pub mod redis;
 pub mod telemetry;
