@@ -1,3 +1,4 @@
+pub mod cache;
 pub mod clock;
 pub mod lease;
 pub mod lifecycle;
