@@ -1,6 +1,6 @@
 //! The SQL of a trace against plain loops, on thousands of small worlds that are made of edges.
 
-mod support;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use mashang_domain::trace::oracle::{Person, trace};
 use mashang_domain::trace::{CaseRef, CaseVisit, Parameters, Span, contacts};
 use mashang_domain::venue::{Category, Direction, ScanPoint, repeats, visits};
 use mashang_infra::store;
-use support::{Chance, Row, TestDb, load, say};
+use tables::{Chance, Row, TestDb, load, say};
 use uuid::Uuid;
 
 const BASE: &str = "2020-02-12T15:40:00Z";
