@@ -4,9 +4,11 @@ pub mod category;
 pub mod code;
 pub mod plausibility;
 pub mod repeat;
+pub mod scan_time;
 pub mod visit;
 
 pub use category::Category;
+pub use plausibility::SuspectReason;
 pub use repeat::{recorded, repeats};
 pub use visit::{OutSource, ScanPoint, Visit, visits};
 

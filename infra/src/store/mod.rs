@@ -1,6 +1,12 @@
 //! Named queries with intent, one file per subject. Nothing outside this room builds a query.
 
 pub mod audit;
+pub mod partition;
 pub mod person;
+pub mod scan;
+mod scan_chain;
+mod scan_group;
+pub mod scan_history;
+pub mod scan_writer;
 pub mod trace;
 pub mod visits;
