@@ -1,4 +1,9 @@
 //! Named queries with intent, one file per subject. Nothing outside this room builds a query.
 
 pub mod audit;
+pub mod idempotency;
+pub mod login_code;
 pub mod person;
+pub mod safety;
+pub mod session;
+pub mod staff;
