@@ -1,0 +1,206 @@
+//! The fonts of this machine, found once at start-up.
+//!
+//! No font is shipped: a Chinese one is many megabytes and every distribution has one. The best sans-serif face for
+//! simplified Chinese becomes the text face, and its bold sister the heading face. A character that they lack (a rare
+//! surname, say) is looked for in every other face; only when none has it is the poster refused.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fontdb::{Database, FaceInfo, ID, Source, Style};
+use skrifa::FontRef;
+
+use super::drawing::Weight;
+use super::error::RenderError;
+use super::face::{Face, FontData, Glyph, drawable};
+use super::text::Measure;
+
+/// Characters that every poster needs; a face with all of them is a Chinese font.
+const PROBE: &str = "进出扫码入离场疫情防控0AZaz";
+
+/// The fonts that posters are drawn with. Cheap to clone and to share.
+#[derive(Clone)]
+pub struct Fonts(Arc<Shelf>);
+
+#[derive(Default)]
+struct Shelf {
+    database: Database,
+    /// Every face, the likeliest to look right first.
+    ranked: Vec<ID>,
+    text: Option<Face>,
+    heading: Option<Face>,
+    /// What became of characters that the two faces lack.
+    rare: Mutex<HashMap<char, Option<Glyph>>>,
+    files: Mutex<HashMap<PathBuf, FontData>>,
+}
+
+impl Fonts {
+    /// Looks through `font_dir` and the system's folders. Takes some tenths of a second with many fonts installed.
+    /// Finding none is no error here: see [`Fonts::check`].
+    pub fn load(font_dir: Option<&Path>) -> Fonts {
+        let mut database = Database::new();
+        if let Some(dir) = font_dir {
+            database.load_fonts_dir(dir);
+        }
+        let own = database.len();
+        database.load_system_fonts();
+        Fonts::choose(database, own)
+    }
+
+    /// No fonts at all: SVG posters only.
+    pub fn empty() -> Fonts {
+        Fonts(Arc::default())
+    }
+
+    /// Only the fonts below `font_dir`.
+    pub fn only(font_dir: &Path) -> Fonts {
+        let mut database = Database::new();
+        database.load_fonts_dir(font_dir);
+        let own = database.len();
+        Fonts::choose(database, own)
+    }
+
+    /// Whether PDF and PNG posters can be made.
+    ///
+    /// # Errors
+    /// [`RenderError::FontMissing`], whose text names the packages to install.
+    pub fn check(&self) -> Result<(), RenderError> {
+        self.0.text.as_ref().map(|_| ()).ok_or(RenderError::FontMissing)
+    }
+
+    /// The first `own` faces come from the operator's folder and win.
+    fn choose(database: Database, own: usize) -> Fonts {
+        let mut ranked: Vec<(bool, u32, ID)> = database
+            .faces()
+            .enumerate()
+            .map(|(n, face)| (!is_chinese(&database, face.id), penalty(face, n < own), face.id))
+            .collect();
+        ranked.sort_by_key(|&(other, penalty, _)| (other, penalty));
+        let best = ranked.first().filter(|(other, ..)| !other).map(|&(.., id)| id);
+        let ranked = ranked.into_iter().map(|(.., id)| id).collect();
+        let mut shelf = Shelf { database, ranked, ..Shelf::default() };
+        shelf.text = best.and_then(|id| shelf.open(id, Weight::Regular));
+        shelf.heading = best.and_then(|id| shelf.bold_sister(id));
+        Fonts(Arc::new(shelf))
+    }
+
+    /// The glyph for `c`: from the face of that weight, else from the text face, else from any face that has it.
+    pub(crate) fn glyph(&self, c: char, weight: Weight) -> Result<Glyph, RenderError> {
+        let missing = RenderError::GlyphMissing { character: c };
+        if needs_shaping(c) {
+            return Err(missing);
+        }
+        let shelf = &*self.0;
+        let heading = shelf.heading.as_ref().filter(|_| weight == Weight::Bold);
+        let own = heading.and_then(|f| f.glyph(c)).or_else(|| shelf.text.as_ref().and_then(|f| f.glyph(c)));
+        own.or_else(|| shelf.rare_glyph(c)).ok_or(missing)
+    }
+}
+
+impl Measure for Fonts {
+    fn advance(&self, c: char, weight: Weight) -> Result<f32, RenderError> {
+        Ok(self.glyph(c, weight)?.advance)
+    }
+}
+
+impl std::fmt::Debug for Fonts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fonts").field("faces", &self.0.ranked.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shelf {
+    fn rare_glyph(&self, c: char) -> Option<Glyph> {
+        let mut rare = self.rare.lock().unwrap_or_else(PoisonError::into_inner);
+        rare.entry(c)
+            .or_insert_with(|| {
+                let has_it =
+                    |id: &&ID| self.database.with_face_data(**id, |d, n| can_draw(d, n, c)) == Some(true);
+                let id = self.ranked.iter().find(has_it)?;
+                self.open(*id, Weight::Regular)?.glyph(c)
+            })
+            .clone()
+    }
+
+    fn bold_sister(&self, text: ID) -> Option<Face> {
+        let regular = self.database.face(text)?;
+        if self.open(text, Weight::Regular)?.is_variable() {
+            return self.open(text, Weight::Bold);
+        }
+        let family = &regular.families.first()?.0;
+        let sisters = self.ranked.iter().filter_map(|id| self.database.face(*id));
+        let bold = sisters
+            .filter(|face| face.weight.0 >= 600 && face.families.first().is_some_and(|f| f.0 == *family))
+            .min_by_key(|face| face.weight.0.abs_diff(700))?;
+        self.open(bold.id, Weight::Bold)
+    }
+
+    fn open(&self, id: ID, weight: Weight) -> Option<Face> {
+        let face = self.database.face(id)?;
+        let data = match &face.source {
+            Source::Binary(data) | Source::SharedFile(_, data) => Arc::clone(data) as FontData,
+            Source::File(path) => self.read(path)?,
+        };
+        Face::new(data, face.index, weight == Weight::Bold, face.weight.0 >= 600)
+    }
+
+    /// Reads a font file once, however many of its faces are used.
+    fn read(&self, path: &Path) -> Option<FontData> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = files.get(path) {
+            return Some(Arc::clone(data));
+        }
+        let data: FontData = Arc::new(std::fs::read(path).ok()?);
+        files.insert(path.to_owned(), Arc::clone(&data));
+        Some(data)
+    }
+}
+
+fn can_draw(data: &[u8], index: u32, c: char) -> bool {
+    FontRef::from_index(data, index).is_ok_and(|font| drawable(&font, c).is_some())
+}
+
+fn is_chinese(database: &Database, id: ID) -> bool {
+    let all = |data: &[u8], index| PROBE.chars().all(|c| can_draw(data, index, c));
+    database.with_face_data(id, all).unwrap_or(false)
+}
+
+/// How far a face is from what a poster wants: upright, sans-serif, regular, with mainland glyph shapes.
+fn penalty(face: &FaceInfo, own: bool) -> u32 {
+    let names = face.families.iter().map(|f| f.0.as_str()).chain([face.post_script_name.as_str()]);
+    let name = names.collect::<Vec<_>>().join(" ").to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|w| name.contains(w));
+    let mainland = says(&[
+        " sc",
+        "-sc",
+        "sc-",
+        "simplified",
+        "gb",
+        "wenquanyi",
+        "wqy",
+        "yahei",
+        "heiti",
+        "simhei",
+        "hans",
+    ]);
+    [
+        (!own, 10_000),
+        (face.style != Style::Normal, 4_000),
+        (says(&["serif", "song", "ming", "kai", "mincho", "batang"]), 2_000),
+        (face.monospaced || says(&["mono"]), 1_000),
+        (!mainland, 500),
+    ]
+    .iter()
+    .map(|&(wrong, points)| if wrong { points } else { 0 })
+    .sum::<u32>()
+        + u32::from(face.weight.0.abs_diff(400))
+}
+
+/// Scripts whose letters join, stack or reorder: drawn letter by letter they would be wrong, so they are reported.
+fn needs_shaping(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0300..=0x036F | 0x0590..=0x109F | 0x1700..=0x18AF | 0x1900..=0x1CFF | 0x200B..=0x200F | 0x202A..=0x202E
+        | 0x2060..=0x206F | 0x20D0..=0x20FF | 0xA8E0..=0xABFF | 0xFB1D..=0xFDFF | 0xFE00..=0xFE0F | 0xFE70..=0xFEFF
+        | 0xE0000..=0xE01EF)
+}
