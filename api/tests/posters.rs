@@ -2,6 +2,8 @@
 //!
 //! A test whose tool or font is not installed says so and passes, unless `MASHANG_TESTS_REQUIRE_ALL` is set.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::path::Path;
 use std::process::Command;
 
@@ -158,7 +160,8 @@ fn a_pdf_has_the_size_of_its_paper_and_one_page() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let papers = [(Size::A4, "(A4)"), (Size::A5, "419.528 x 595.276 pts"), (Size::Sticker, "170.079 x 226.772 pts")];
+    let papers =
+        [(Size::A4, "(A4)"), (Size::A5, "419.528 x 595.276 pts"), (Size::Sticker, "170.079 x 226.772 pts")];
     for (size, paper) in papers {
         let pdf = render(&poster(Direction::Out), size, Language::Both, Format::Pdf, &fonts).unwrap();
         std::fs::write(folder.path().join("p.pdf"), pdf).unwrap();

@@ -33,22 +33,14 @@ pub(crate) const fn headline(direction: Direction) -> Said {
 
 /// What to do, in the order in which it happens.
 pub(crate) const fn steps(direction: Direction) -> [Said; 4] {
-    let first_time = said("首次使用凭短信验证码登录", "First time: sign in with an SMS code");
-    let only_phone = said("个人信息只记录手机号", "Only your phone number is recorded");
-    match direction {
-        Direction::In => [
-            said("进门时用微信、支付宝或相机扫码", "Scan with WeChat, Alipay or your camera"),
-            first_time,
-            only_phone,
-            said("离开时请再扫“出”码", "Scan the OUT code when you leave"),
-        ],
-        Direction::Out => [
-            said("离开时用微信、支付宝或相机扫码", "Leaving? Scan with WeChat, Alipay or your camera"),
-            first_time,
-            only_phone,
-            said("看到离场提示即可离开", "See the confirmation, then go"),
-        ],
-    }
+    let scan = said("微信、支付宝或相机扫码", "Scan with WeChat, Alipay or your camera");
+    let first_time = said("首次凭短信验证码登录", "First time: sign in with an SMS code");
+    let only_phone = said("无需填表 只记手机号", "Only your phone number is recorded");
+    let last = match direction {
+        Direction::In => said("离开时请再扫“出”码", "Scan the OUT code when you leave"),
+        Direction::Out => said("看到离场成功的提示即可离开", "Leave when you see the confirmation"),
+    };
+    [scan, first_time, only_phone, last]
 }
 
 pub(crate) const CANNOT_SCAN: Said =

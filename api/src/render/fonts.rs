@@ -18,6 +18,8 @@ use super::text::Measure;
 
 /// Characters that every poster needs; a face with all of them is a Chinese font.
 const PROBE: &str = "进出扫码入离场疫情防控0AZaz";
+/// The memory of glyphs starts anew beyond this many: more than the characters in common use.
+const MOST_KNOWN: usize = 20_000;
 
 /// The fonts that posters are drawn with. Cheap to clone and to share.
 #[derive(Clone)]
@@ -30,8 +32,8 @@ struct Shelf {
     ranked: Vec<ID>,
     text: Option<Face>,
     heading: Option<Face>,
-    /// What became of characters that the two faces lack.
-    rare: Mutex<HashMap<char, Option<Glyph>>>,
+    /// What became of each character so far; posters repeat themselves.
+    known: Mutex<HashMap<(char, Weight), Option<Glyph>>>,
     files: Mutex<HashMap<PathBuf, FontData>>,
 }
 
@@ -87,14 +89,7 @@ impl Fonts {
 
     /// The glyph for `c`: from the face of that weight, else from the text face, else from any face that has it.
     pub(crate) fn glyph(&self, c: char, weight: Weight) -> Result<Glyph, RenderError> {
-        let missing = RenderError::GlyphMissing { character: c };
-        if needs_shaping(c) {
-            return Err(missing);
-        }
-        let shelf = &*self.0;
-        let heading = shelf.heading.as_ref().filter(|_| weight == Weight::Bold);
-        let own = heading.and_then(|f| f.glyph(c)).or_else(|| shelf.text.as_ref().and_then(|f| f.glyph(c)));
-        own.or_else(|| shelf.rare_glyph(c)).ok_or(missing)
+        self.0.known_glyph(c, weight).ok_or(RenderError::GlyphMissing { character: c })
     }
 }
 
@@ -111,16 +106,25 @@ impl std::fmt::Debug for Fonts {
 }
 
 impl Shelf {
-    fn rare_glyph(&self, c: char) -> Option<Glyph> {
-        let mut rare = self.rare.lock().unwrap_or_else(PoisonError::into_inner);
-        rare.entry(c)
-            .or_insert_with(|| {
-                let has_it =
-                    |id: &&ID| self.database.with_face_data(**id, |d, n| can_draw(d, n, c)) == Some(true);
-                let id = self.ranked.iter().find(has_it)?;
-                self.open(*id, Weight::Regular)?.glyph(c)
-            })
-            .clone()
+    fn known_glyph(&self, c: char, weight: Weight) -> Option<Glyph> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > MOST_KNOWN {
+            known.clear();
+        }
+        known.entry((c, weight)).or_insert_with(|| self.find_glyph(c, weight)).clone()
+    }
+
+    fn find_glyph(&self, c: char, weight: Weight) -> Option<Glyph> {
+        if needs_shaping(c) {
+            return None;
+        }
+        let heading = self.heading.as_ref().filter(|_| weight == Weight::Bold);
+        let own = heading.and_then(|face| face.glyph(c)).or_else(|| self.text.as_ref()?.glyph(c));
+        own.or_else(|| {
+            let has_it =
+                |id: &&ID| self.database.with_face_data(**id, |d, n| can_draw(d, n, c)) == Some(true);
+            self.open(*self.ranked.iter().find(has_it)?, Weight::Regular)?.glyph(c)
+        })
     }
 
     fn bold_sister(&self, text: ID) -> Option<Face> {

@@ -5,6 +5,8 @@
 //! to the viewer and therefore works on a server that has none. Everything here is CPU work without I/O after
 //! [`Fonts::load`]: call it from a blocking thread.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on may panic"))]
+
 mod archive;
 mod choice;
 mod copy;

@@ -68,12 +68,13 @@ pub(crate) struct Room {
     pub(crate) size: f32,
     /// The size below which it is refused.
     pub(crate) floor: f32,
+    /// The share of `size` below which one more line is better than smaller type.
+    pub(crate) wrap_below: f32,
 }
 
 /// From baseline to baseline, in ems.
 pub(crate) const LEADING: f32 = 1.22;
-/// A second line is worth it when a single one would shrink below this share of the wanted size.
-const WORTH_WRAPPING: f32 = 0.74;
+/// How much smaller the type gets with each try.
 const STEP: f32 = 0.97;
 
 impl Block {
@@ -97,7 +98,7 @@ pub(crate) fn fit(text: &str, weight: Weight, room: Room, by: &dyn Measure) -> R
         if best.as_ref().is_none_or(|b| block.size > b.size) {
             best = Some(block);
         }
-        if best.as_ref().is_some_and(|b| b.size >= room.size * WORTH_WRAPPING) {
+        if best.as_ref().is_some_and(|b| b.size >= room.size * room.wrap_below) {
             break;
         }
     }
@@ -105,7 +106,9 @@ pub(crate) fn fit(text: &str, weight: Weight, room: Room, by: &dyn Measure) -> R
 }
 
 fn largest(chars: &[(char, f32)], lines: usize, room: Room) -> Option<Block> {
-    let mut size = room.size.min(room.height / (LEADING * lines as f32));
+    // No wrapping can beat lines that are all full, so the search begins there.
+    let full = room.width * lines as f32 / line(chars).ems.max(0.01);
+    let mut size = room.size.min(room.height / (LEADING * lines as f32)).min(full);
     while size >= room.floor {
         let ems = room.width / size;
         let wrapped = wrap(chars, ems);
@@ -181,7 +184,8 @@ fn is_wide(c: char) -> bool {
 mod tests {
     use super::*;
 
-    const ROOM: Room = Room { width: 500.0, height: 120.0, lines: 3, size: 40.0, floor: 4.0 };
+    const ROOM: Room =
+        Room { width: 500.0, height: 120.0, lines: 3, size: 40.0, floor: 4.0, wrap_below: 0.74 };
 
     fn set(text: &str) -> Block {
         fit(text, Weight::Bold, ROOM, &Estimate).unwrap()
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn a_short_name_stays_on_one_line_at_full_size() {
         let block = set("翠湖超市");
-        assert_eq!((block.size, block.lines.len()), (32.0_f32.max(40.0), 1));
+        assert_eq!((block.size, block.lines.len()), (40.0, 1));
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn head(sheet: &mut Sheet<'_>, poster: &Poster<'_>, language: Language) -> Resul
     sheet.line(Spot::middle(middle, width), MARGIN + 9.0, Style::regular(16.0, GREY), poster.operation)?;
     let area = Area::new(MARGIN, MARGIN + 24.0, width, BAND);
     band::draw(sheet, area, poster.direction, language)?;
-    let room = Room { width, height: 94.0, lines: 3, size: 40.0, floor: 5.0 };
+    let room = Room { width: width - 16.0, height: 94.0, lines: 3, size: 40.0, floor: 5.0, wrap_below: 0.74 };
     let name = sheet.fit(poster.venue_name, Weight::Bold, room)?;
     let bottom = sheet.block(Spot::middle(middle, width), area.bottom() + GAP, &name, Weight::Bold, INK);
     place(sheet, poster, language, bottom + 4.0)
@@ -102,32 +102,46 @@ fn steps(
     language: Language,
     bottom: f32,
 ) -> Result<f32, RenderError> {
-    let steps = copy::steps(poster.direction);
+    let said = copy::steps(poster.direction);
     let width = (full(sheet).1 - GUTTER * 3.0) / 4.0;
-    let mut blocks = Vec::with_capacity(steps.len());
-    for step in steps {
-        let first = sheet.fit(step.first(language), Weight::Bold, step_room(width, 14.0))?;
-        let second = step.second(language).map(|en| sheet.fit(en, Weight::Regular, step_room(width, 10.5)));
-        blocks.push((first, second.transpose()?));
-    }
-    let tallest = |f: &dyn Fn(&(Block, Option<Block>)) -> f32| blocks.iter().map(f).fold(0.0, f32::max);
-    let first_height = tallest(&|b| b.0.height());
-    let second_height = tallest(&|b| b.1.as_ref().map_or(0.0, Block::height));
+    let first = said.map(|step| step.first(language));
+    let first = same_size(
+        sheet,
+        first,
+        Weight::Bold,
+        Room { width, height: 60.0, lines: 3, size: 14.0, floor: 7.0, wrap_below: 1.0 },
+    )?;
+    let second = said.iter().filter_map(|step| step.second(language));
+    let small = Room { width, height: 45.0, lines: 3, size: 10.5, floor: 6.0, wrap_below: 1.0 };
+    let second = same_size(sheet, second, Weight::Regular, small)?;
+    let tallest = |blocks: &[Block]| blocks.iter().map(Block::height).fold(0.0, f32::max);
+    let (first_height, second_height) = (tallest(&first), tallest(&second));
     let top = bottom - DISC - 8.0 - first_height - 3.0 - second_height;
     rail(sheet, poster, top, width)?;
-    for (n, (first, second)) in blocks.iter().enumerate() {
-        let spot = Spot::middle(column(n, width), width);
-        let text_top = top + DISC + 8.0;
-        sheet.block(spot, text_top, first, Weight::Bold, INK);
-        if let Some(second) = second {
-            sheet.block(spot, text_top + first_height + 3.0, second, Weight::Regular, GREY);
-        }
+    let text_top = top + DISC + 8.0;
+    for (n, block) in first.iter().enumerate() {
+        sheet.block(Spot::middle(column(n, width), width), text_top, block, Weight::Bold, INK);
+    }
+    for (n, block) in second.iter().enumerate() {
+        let below = text_top + first_height + 3.0;
+        sheet.block(Spot::middle(column(n, width), width), below, block, Weight::Regular, GREY);
     }
     Ok(top)
 }
 
-fn step_room(width: f32, size: f32) -> Room {
-    Room { width, height: 60.0, lines: 3, size, floor: 7.0 }
+/// Texts that stand beside each other, all at the size at which the longest fits.
+fn same_size<'t>(
+    sheet: &Sheet<'_>,
+    texts: impl IntoIterator<Item = &'t str>,
+    weight: Weight,
+    room: Room,
+) -> Result<Vec<Block>, RenderError> {
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let each = |size: f32| -> Result<Vec<Block>, RenderError> {
+        texts.iter().map(|text| sheet.fit(text, weight, Room { size, ..room })).collect()
+    };
+    let size = each(room.size)?.iter().map(|block| block.size).fold(room.size, f32::min);
+    each(size)
 }
 
 fn column(n: usize, width: f32) -> f32 {

@@ -42,7 +42,7 @@ fn name(
     top: f32,
 ) -> Result<f32, RenderError> {
     let (middle, width) = (sheet.page.width / 2.0, sheet.page.width - 2.0 * MARGIN);
-    let room = Room { width, height: 27.0, lines: 3, size: 14.0, floor: 2.5 };
+    let room = Room { width, height: 27.0, lines: 3, size: 14.0, floor: 2.5, wrap_below: 0.74 };
     let name = sheet.fit(poster.venue_name, Weight::Bold, room)?;
     let bottom = sheet.block(Spot::middle(middle, width), top, &name, Weight::Bold, INK);
     let kind = copy::category(poster, language);
