@@ -208,3 +208,57 @@ fn needs_shaping(c: char) -> bool {
         | 0x2060..=0x206F | 0x20D0..=0x20FF | 0xA8E0..=0xABFF | 0xFB1D..=0xFDFF | 0xFE00..=0xFE0F | 0xFE70..=0xFEFF
         | 0xE0000..=0xE01EF)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_font_in_the_operators_folder_is_enough() {
+        let system = Fonts::load(None);
+        let chosen =
+            system.0.ranked.first().and_then(|id| system.0.database.face(*id)).map(|face| &face.source);
+        let (Ok(()), Some(Source::File(path))) = (system.check(), chosen) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Fonts::only(folder.path()).check(), Err(RenderError::FontMissing));
+        std::fs::copy(path, folder.path().join(path.file_name().unwrap())).unwrap();
+        let own = Fonts::only(folder.path());
+        assert_eq!(own.check(), Ok(()));
+        assert!(own.glyph('码', Weight::Regular).unwrap().advance > 0.9);
+    }
+
+    #[test]
+    fn letters_that_must_be_shaped_are_reported_instead_of_misdrawn() {
+        let fonts = Fonts::load(None);
+        // Uyghur, Tibetan, a combining accent, a joiner.
+        for character in ['ئ', 'བ', '\u{301}', '\u{200D}'] {
+            let answer = fonts.glyph(character, Weight::Regular).err();
+            assert_eq!(answer, Some(RenderError::GlyphMissing { character }));
+        }
+    }
+
+    #[test]
+    fn the_plain_mainland_face_is_preferred() {
+        let face = |family: &str, weight: u16| FaceInfo {
+            id: ID::dummy(),
+            source: Source::Binary(Arc::new(Vec::new())),
+            index: 0,
+            families: vec![(family.to_owned(), fontdb::Language::English_UnitedStates)],
+            post_script_name: String::new(),
+            style: Style::Normal,
+            weight: fontdb::Weight(weight),
+            stretch: fontdb::Stretch::Normal,
+            monospaced: false,
+        };
+        let best = penalty(&face("Noto Sans CJK SC", 400), false);
+        for (family, weight) in [
+            ("Noto Sans CJK SC", 700),
+            ("Noto Sans CJK JP", 400),
+            ("Noto Serif CJK SC", 400),
+            ("Noto Sans Mono CJK SC", 400),
+        ] {
+            assert!(best < penalty(&face(family, weight), false), "{family} {weight}");
+        }
+        assert!(penalty(&face("Noto Serif CJK JP", 900), true) < best, "what the operator chose comes first");
+    }
+}

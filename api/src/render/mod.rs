@@ -1,9 +1,9 @@
 //! Posters: what a venue prints and hangs at its door, so that a phone can find the right place and direction.
 //!
-//! One layout makes a neutral [drawing](drawing) and three writers turn it into PDF, PNG or SVG, so the forms cannot
+//! One layout makes a neutral drawing list and three writers turn it into PDF, PNG or SVG, so the forms cannot
 //! drift apart. PDF and PNG carry the outlines of a Chinese font found on the server ([`Fonts`]); SVG leaves the font
-//! to the viewer and therefore works on a server that has none. Everything here is CPU work without I/O after
-//! [`Fonts::load`]: call it from a blocking thread.
+//! to the viewer and therefore works on a server that has none. All of it is CPU work, and a rare character reads a
+//! font file: call it from a blocking thread.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that cannot go on may panic"))]
 

@@ -35,7 +35,8 @@ pub(crate) fn lay_out(
         Size::A4 | Size::Sticker => 1.0,
         Size::A5 => width / Size::A4.points().0,
     };
-    let title = format!("{} · {}", poster.venue_name, copy::headline(poster.direction).inline(language));
+    let name = poster.venue_name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = format!("{name} · {}", copy::headline(poster.direction).inline(language));
     let page = Drawing { width: width / scale, height: height / scale, scale, title, items: Vec::new() };
     let sheet = sheet::Sheet::new(page, measure);
     match size {

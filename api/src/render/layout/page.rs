@@ -60,7 +60,7 @@ fn place(
     let kind = copy::category(poster, language);
     let kind_style = Style::regular(15.0, GREY);
     let axis = top + 15.0;
-    let Some(zone) = poster.zone else {
+    let Some(zone) = poster.zone.filter(|zone| !zone.trim().is_empty()) else {
         sheet.line_on(Spot::middle(middle, width), axis, kind_style, &kind)?;
         return Ok(top + 28.0);
     };

@@ -46,7 +46,7 @@ fn name(
     let name = sheet.fit(poster.venue_name, Weight::Bold, room)?;
     let bottom = sheet.block(Spot::middle(middle, width), top, &name, Weight::Bold, INK);
     let kind = copy::category(poster, language);
-    let place = match poster.zone {
+    let place = match poster.zone.filter(|zone| !zone.trim().is_empty()) {
         Some(zone) => format!("{kind} · {zone}"),
         None => kind,
     };

@@ -104,3 +104,12 @@ fn a_long_name_keeps_all_its_characters_in_at_most_three_lines() {
         assert!(whole, "{context}: {lines:?}");
     });
 }
+
+#[test]
+fn white_space_in_a_name_is_one_space_everywhere() {
+    let poster = Poster { zone: Some("  "), ..poster("翠湖\u{b}\n 超市", Direction::In) };
+    let drawing = lay_out(&poster, Size::A4, Language::Zh, &Estimate).unwrap();
+    assert_eq!(drawing.title, "翠湖 超市 · 入场扫码");
+    assert!(solid(&drawing).iter().any(|(_, text)| text == "翠湖 超市"));
+    assert!(solid(&drawing).iter().all(|(_, text)| !text.contains("区域")), "an empty zone is none");
+}
