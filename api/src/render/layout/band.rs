@@ -49,7 +49,7 @@ fn badge(
     };
     sheet.shape(area, radius, ground);
     let (x, y) = area.center();
-    let share = if language.has_zh() { 0.70 } else { 0.46 };
+    let share = if language.has_zh() { 0.70 } else { 0.56 };
     let spot = Spot::middle(x, area.width * 0.74);
     sheet.line_on(spot, y, Style::bold(area.width * share, ink), copy::badge(direction).first(language))?;
     Ok(())
