@@ -129,13 +129,18 @@ fn every_pdf_is_read_from_paper() {
     if !have(&["pdftoppm", "zbarimg"]) {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    for (size, language, direction) in every_form() {
+    side_by_side(|size, language, direction| {
+        let folder = tempfile::tempdir().unwrap();
         let pdf = render(&poster(direction), size, language, Format::Pdf, &fonts).unwrap();
         std::fs::write(folder.path().join("p.pdf"), pdf).unwrap();
-        run("pdftoppm", &["-r", "150", "-png", "-singlefile", "p.pdf", "p"], folder.path());
+        let width = ["-scale-to-x", "800", "-scale-to-y", "-1"];
+        run(
+            "pdftoppm",
+            &[&width[..], &["-gray", "-png", "-singlefile", "p.pdf", "p"]].concat(),
+            folder.path(),
+        );
         assert_eq!(decoded_by_zbar("p.png", folder.path()), URL, "{size} {language} {direction}");
-    }
+    });
 }
 
 #[test]

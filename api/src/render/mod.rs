@@ -12,7 +12,9 @@ mod choice;
 mod copy;
 mod drawing;
 mod error;
+mod estimate;
 mod face;
+mod font_choice;
 mod fonts;
 mod layout;
 mod pdf;
@@ -70,7 +72,7 @@ pub fn render(
     fonts: &Fonts,
 ) -> Result<Vec<u8>, RenderError> {
     match format {
-        Format::Svg => Ok(svg::write(&layout::lay_out(poster, size, language, &text::Estimate)?)),
+        Format::Svg => Ok(svg::write(&layout::lay_out(poster, size, language, &estimate::Estimate)?)),
         Format::Pdf => {
             fonts.check()?;
             pdf::write(&layout::lay_out(poster, size, language, fonts)?, fonts, poster.printed_on)

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use mashang_domain::venue::Direction;
 
 use super::super::drawing::{Area, Item};
+use super::super::estimate::Estimate;
 use super::super::fonts::Fonts;
-use super::super::text::Estimate;
 use super::*;
 
 const NAMES: &[&str] = &[
