@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod error;
 pub mod http;
+pub mod render;
 pub mod routes;
 pub mod start;
 pub mod state;
