@@ -83,13 +83,16 @@ async fn login_codes_travel_alone() {
 }
 
 #[tokio::test]
-async fn a_batch_size_of_one_turns_batches_off() {
-    let (provider, _) = pair("aliyun_sms").await;
-    let mut settings = table("aliyun_sms", provider.url(), keys("aliyun_sms").1);
-    settings.max_batch = Some(1);
-    let gateway = gateway(settings);
-    assert_eq!(words(&gateway.send(&batch(3)).await), ["accepted"; 3]);
-    assert_eq!(provider.calls(), 3);
+async fn the_settings_choose_the_size_of_a_call() {
+    for (max_batch, people, calls) in [(1, 3, 3), (500, 500, 1), (1_000, 501, 2)] {
+        let (provider, _) = pair("aliyun_sms").await;
+        let mut settings = table("aliyun_sms", provider.url(), keys("aliyun_sms").1);
+        settings.max_batch = Some(max_batch);
+        settings.timeout_ms = 5_000;
+        let outcomes = gateway(settings).send(&batch(people)).await;
+        assert_eq!(words(&outcomes), vec!["accepted"; people], "{max_batch}");
+        assert_eq!((provider.calls(), provider.accepted().len()), (calls, people), "{max_batch}");
+    }
 }
 
 #[tokio::test]

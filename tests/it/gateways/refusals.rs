@@ -1,12 +1,13 @@
 //! Failing: which outcome a fault becomes, and that nothing is ever sent twice for it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mashang_domain::delivery::{ErrorClass, Outcome};
-use mashang_notifier::gateway::{Batch, BuildError, TemplateKey};
+use mashang_notifier::gateway::{Batch, BuildError, Now, TemplateKey, build};
 use mashang_tests::fake_provider::{Fault, RETRY_AFTER_MS};
 
-use super::{SENDING, TIMEOUT_MS, batch, gateway, keys, pair, table, try_build, words};
+use super::{SENDING, TIMEOUT_MS, batch, clock, gateway, keys, pair, table, try_build, words};
 
 #[tokio::test]
 async fn refusals_fall_into_their_classes() {
@@ -99,6 +100,33 @@ async fn a_provider_that_cannot_be_reached_got_nothing() {
         let gateway = gateway(table(kind, &format!("http://{closed}"), keys(kind).1));
         let outcomes = gateway.send(&batch(2)).await;
         assert_eq!(outcomes, vec![Outcome::rejected(ErrorClass::Retry, "not_sent"); 2], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_tls_handshake_sent_nothing() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for kind in SENDING {
+        let (provider, _) = pair(kind).await;
+        let speaks_plain = provider.url().replace("http://", "https://");
+        let says_nothing = format!("https://{}", silent.local_addr().unwrap());
+        for endpoint in [speaks_plain, says_nothing] {
+            let mut settings = table(kind, &endpoint, keys(kind).1);
+            settings.connect_timeout_ms = 200;
+            let outcomes = gateway(settings).send(&batch(1)).await;
+            assert_eq!(outcomes, [Outcome::rejected(ErrorClass::Retry, "not_sent")], "{kind} {endpoint}");
+        }
+        assert_eq!(provider.calls(), 0, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn signatures_carry_the_time_of_the_clock_they_are_given() {
+    for kind in SENDING {
+        let (provider, _) = pair(kind).await;
+        let slow: Now = Arc::new(|| clock()() - 16 * 60_000);
+        let gateway = build(&[table(kind, provider.url(), keys(kind).1)], &slow).unwrap().swap_remove(0);
+        assert_eq!(words(&gateway.send(&batch(1)).await), ["configuration"], "{kind}");
     }
 }
 

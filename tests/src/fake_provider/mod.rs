@@ -231,7 +231,15 @@ async fn respond(request: &HttpRequest, answer: Answer, fault: Option<Fault>) ->
             response.no_chunking(text.len() as u64).streaming(stream::iter(parts))
         }
         Some(Fault::CutJson) => response.body(text[..text.len() / 2].to_owned()),
-        _ => response.body(text),
+        Some(
+            Fault::Throttled
+            | Fault::NumberInvalid
+            | Fault::FrequencyLimited
+            | Fault::Account
+            | Fault::Template
+            | Fault::ServerError,
+        )
+        | None => response.body(text),
     }
 }
 

@@ -19,3 +19,19 @@ fn wire_number(phone: &Phone) -> &str {
     let e164 = phone.reveal();
     e164.strip_prefix("+86").unwrap_or_else(|| e164.trim_start_matches('+'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_travel_without_plus_and_mainland_code() {
+        for (given, wire) in [
+            ("13800138000", "13800138000"),
+            ("+8613800138000", "13800138000"),
+            ("+85251234567", "85251234567"),
+        ] {
+            assert_eq!(wire_number(&Phone::parse(given).expect("parses")), wire);
+        }
+    }
+}
