@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod log;
+mod logging;
 mod outside;
 mod receipts;
 mod refusals;
