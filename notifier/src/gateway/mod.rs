@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 use mashang_domain::time::Timestamp;
 
-pub use batch::{Batch, Recipient, TemplateKey};
+pub use batch::{Batch, MAX_REFERENCE, Recipient, TemplateKey};
 pub use log::LogGateway;
 pub use registry::{BuildError, build};
 
