@@ -118,7 +118,9 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("an RFC 3339 time is wanted, such as 2020-02-12T04:00:00Z"))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("an RFC 3339 time is wanted, such as 2020-02-12T04:00:00Z")
+        })
     }
 }
 

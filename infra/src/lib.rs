@@ -1,1 +1,12 @@
+//! What both services do to the outside world in the same way: databases, queue, keys, cache, telemetry, shutdown.
 
+pub mod cache;
+pub mod clock;
+pub mod db;
+pub mod keys;
+pub mod lease;
+pub mod lifecycle;
+pub mod queue;
+pub mod redis;
+pub mod store;
+pub mod telemetry;

@@ -1,1 +1,30 @@
+//! The schema, for PostgreSQL and SQLite.
+//!
+//! Each migration is plain SQL with a handful of portable type words (see [`sql`]), so that what runs can be read.
+//! Instants are `TIME`: milliseconds since the Unix epoch. Words of closed lists are text; the rules own the lists.
 
+use sea_orm_migration::prelude::*;
+
+mod m20200210_000001_people;
+mod m20200210_000002_venues;
+mod m20200210_000003_scans;
+mod m20200210_000004_cases;
+mod m20200210_000005_alerts;
+mod m20200210_000006_protection;
+mod sql;
+
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20200210_000001_people::Migration),
+            Box::new(m20200210_000002_venues::Migration),
+            Box::new(m20200210_000003_scans::Migration),
+            Box::new(m20200210_000004_cases::Migration),
+            Box::new(m20200210_000005_alerts::Migration),
+            Box::new(m20200210_000006_protection::Migration),
+        ]
+    }
+}

@@ -67,7 +67,8 @@ impl Phone {
 
 fn mainland(digits: &str) -> Result<&str, PhoneError> {
     let b = digits.as_bytes();
-    let shape = b.len() == 11 && b[0] == b'1' && (b'3'..=b'9').contains(&b[1]) && b.iter().all(u8::is_ascii_digit);
+    let shape =
+        b.len() == 11 && b[0] == b'1' && (b'3'..=b'9').contains(&b[1]) && b.iter().all(u8::is_ascii_digit);
     shape.then_some(digits).ok_or(PhoneError::NotMainlandMobile)
 }
 
@@ -117,7 +118,17 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for given in ["", "12345", "12800138000", "1380013800", "138001380000", "+8612345678901", "+1234", "１３８００１３８０００", "+999999999999"] {
+        for given in [
+            "",
+            "12345",
+            "12800138000",
+            "1380013800",
+            "138001380000",
+            "+8612345678901",
+            "+1234",
+            "１３８００１３８０００",
+            "+999999999999",
+        ] {
             assert!(Phone::parse(given).is_err(), "{given}");
         }
     }

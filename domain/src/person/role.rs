@@ -80,7 +80,9 @@ pub fn check_division_code(code: &str) -> Result<(), DivisionError> {
 }
 
 fn check(code: &str) -> Result<(), DivisionError> {
-    let shape = matches!(code.len(), 6 | 9 | 12) && code.bytes().all(|b| b.is_ascii_digit()) && !code.starts_with('0');
+    let shape = matches!(code.len(), 6 | 9 | 12)
+        && code.bytes().all(|b| b.is_ascii_digit())
+        && !code.starts_with('0');
     shape.then_some(()).ok_or(DivisionError)
 }
 

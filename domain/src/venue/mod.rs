@@ -16,3 +16,8 @@ crate::macros::words! {
     /// The life of a venue: it registers itself, an official decides.
     VenueState { Pending = "pending", Approved = "approved", Suspended = "suspended", Closed = "closed" }
 }
+
+crate::macros::words! {
+    /// Where a scan came from.
+    ScanSource { App = "app", Import = "import", Staff = "staff" }
+}

@@ -1,0 +1,13 @@
+//! One section of the settings per file. Meanings and units stand in `default.toml`, beside the values.
+
+mod alerts;
+mod limits;
+mod process;
+mod rules;
+mod storage;
+
+pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, Template};
+pub use limits::{Limits, Sessions};
+pub use process::{Development, Http, Log, LogFormat, Operation, Posters};
+pub use rules::{Categories, CategorySettings, Scans, Trace, Venues};
+pub use storage::{Database, Keys, Redis, Retention};

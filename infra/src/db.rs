@@ -1,0 +1,132 @@
+//! The connection to the database, in both forms.
+//!
+//! SQLite has one writer: every writing transaction is BEGIN IMMEDIATE (a deferred one fails as soon as two read before
+//! they write) and waits its turn inside the process. [`Db::begin_write`] is the only way to open one.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mashang_config::Database;
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// A pool of connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    conn: DatabaseConnection,
+    /// The turn to write; `None` on PostgreSQL.
+    turn: Option<Arc<Mutex<()>>>,
+}
+
+/// A writing transaction; rolled back when dropped without [`WriteTx::commit`].
+pub struct WriteTx {
+    tx: DatabaseTransaction,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Db {
+    /// Connects; creates the file (and its folder) of an SQLite database.
+    pub async fn connect(settings: &Database) -> Result<Self, DbErr> {
+        if settings.is_postgres() { postgres(settings).await } else { sqlite(settings).await }
+    }
+
+    pub fn conn(&self) -> &DatabaseConnection {
+        &self.conn
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.conn.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Opens a writing transaction.
+    pub async fn begin_write(&self) -> Result<WriteTx, DbErr> {
+        let turn = match &self.turn {
+            Some(mutex) => Some(Arc::clone(mutex).lock_owned().await),
+            None => None,
+        };
+        let mode = turn.is_some().then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+        let tx = self.conn.begin_with_options(options).await?;
+        Ok(WriteTx { tx, _turn: turn })
+    }
+
+    /// One trivial statement: is the database there?
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.conn
+            .query_one_raw(Statement::from_string(self.conn.get_database_backend(), "SELECT 1"))
+            .await
+            .map(|_| ())
+    }
+}
+
+impl WriteTx {
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.tx.commit().await
+    }
+
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.tx.rollback().await
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = DatabaseTransaction;
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+}
+
+fn common(settings: &Database, url: String) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    let wait = Duration::from_millis(settings.acquire_timeout_ms);
+    options
+        .max_connections(settings.max_connections)
+        .acquire_timeout(wait)
+        .connect_timeout(wait)
+        .sqlx_logging(false);
+    options
+        .idle_timeout(Duration::from_secs(600))
+        .max_lifetime(Duration::from_secs(1800))
+        .test_before_acquire(false);
+    options
+}
+
+async fn postgres(settings: &Database) -> Result<Db, DbErr> {
+    let mut options = common(settings, settings.url.clone());
+    let statement_timeout = settings.statement_timeout_ms.to_string();
+    options.map_sqlx_postgres_opts(move |o| {
+        o.application_name("mashang").options([
+            ("statement_timeout", statement_timeout.as_str()),
+            ("idle_in_transaction_session_timeout", "30000"),
+            ("lock_timeout", "10000"),
+            ("tcp_user_timeout", "10000"),
+        ])
+    });
+    let conn = sea_orm::Database::connect(options).await?;
+    Ok(Db { conn, turn: None })
+}
+
+async fn sqlite(settings: &Database) -> Result<Db, DbErr> {
+    let path = settings.url.trim_start_matches("sqlite:").trim_start_matches("//");
+    if let Some(folder) = std::path::Path::new(path.split('?').next().unwrap_or(path)).parent() {
+        std::fs::create_dir_all(folder).map_err(|e| DbErr::Custom(format!("{}: {e}", folder.display())))?;
+    }
+    let url =
+        if settings.url.contains('?') { settings.url.clone() } else { format!("{}?mode=rwc", settings.url) };
+    let mut options = common(settings, url);
+    options.map_sqlx_sqlite_opts(|o| {
+        o.journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10))
+            .foreign_keys(true)
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory")
+    });
+    let conn = sea_orm::Database::connect(options).await?;
+    Ok(Db { conn, turn: Some(Arc::new(Mutex::new(()))) })
+}

@@ -1,0 +1,54 @@
+//! Keyed hashes: what look-ups and limits compare instead of numbers.
+
+use hmac::{Hmac, KeyInit, Mac};
+use mashang_domain::person::Phone;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::KeyRing;
+
+/// What a keyed hash is for; hashes of different labels cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    Phone,
+    PhoneBlock,
+    ClientAddress,
+    LoginCode,
+}
+
+impl Label {
+    const fn bytes(self) -> &'static [u8] {
+        match self {
+            Label::Phone => b"phone",
+            Label::PhoneBlock => b"phone-block",
+            Label::ClientAddress => b"client-address",
+            Label::LoginCode => b"login-code",
+        }
+    }
+}
+
+impl KeyRing {
+    /// HMAC-SHA-256 under the index key, 16 bytes.
+    pub fn keyed_hash(&self, label: Label, value: &[u8]) -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.index.as_slice())
+            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+        mac.update(label.bytes());
+        mac.update(&[0]);
+        mac.update(value);
+        mac.finalize().into_bytes()[..16].to_vec()
+    }
+
+    pub fn phone_hash(&self, phone: &Phone) -> Vec<u8> {
+        self.keyed_hash(Label::Phone, phone.reveal().as_bytes())
+    }
+
+    /// The hash of a login code, bound to its request.
+    pub fn code_hash(&self, request: Uuid, code: &str) -> Vec<u8> {
+        self.keyed_hash(Label::LoginCode, &[request.as_bytes().as_slice(), code.as_bytes()].concat())
+    }
+}
+
+/// What is stored of a session token: a token has 256 random bits, so a plain hash suffices.
+pub fn token_hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token.as_bytes()).to_vec()
+}

@@ -1,0 +1,125 @@
+//! Alerts, the notices people get, the deliveries that carry them, and every attempt.
+
+use sea_orm_migration::prelude::*;
+
+use crate::sql;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+const UP: &str = r#"CREATE TABLE alert (
+    id UUID PRIMARY KEY,
+    kind text NOT NULL,
+    corrects UUID,
+    trace_id UUID NOT NULL,
+    trace_sha256 text NOT NULL,
+    templates JSON NOT NULL,
+    levels JSON NOT NULL,
+    urgent BOOL NOT NULL,
+    drill BOOL NOT NULL,
+    state text NOT NULL,
+    division_code text NOT NULL,
+    created_by UUID NOT NULL,
+    created_at TIME NOT NULL,
+    submitted_by UUID,
+    submitted_at TIME,
+    decided_by UUID,
+    decided_at TIME,
+    reason text,
+    expires_at TIME,
+    fanned_out_at TIME,
+    cancelled_at TIME,
+    done_at TIME
+)
+;;
+CREATE INDEX alert_state ON alert (state)
+;;
+CREATE TABLE notice (
+    id UUID PRIMARY KEY,
+    alert_id UUID NOT NULL,
+    person_id UUID NOT NULL,
+    level smallint NOT NULL,
+    merged_into UUID,
+    created_at TIME NOT NULL,
+    acknowledged_at TIME,
+    call_back BOOL NOT NULL DEFAULT false,
+    UNIQUE (alert_id, person_id)
+)
+;;
+CREATE INDEX notice_person ON notice (person_id, created_at)
+;;
+CREATE TABLE delivery (
+    id UUID PRIMARY KEY,
+    alert_id UUID,
+    notice_id UUID,
+    login_id UUID,
+    person_id UUID,
+    level smallint NOT NULL,
+    rung smallint NOT NULL,
+    rung_kind text NOT NULL,
+    channel text NOT NULL,
+    template_key text NOT NULL,
+    variables JSON NOT NULL,
+    urgent BOOL NOT NULL,
+    drill BOOL NOT NULL,
+    state text NOT NULL,
+    due_at TIME NOT NULL,
+    expires_at TIME NOT NULL,
+    tries integer NOT NULL DEFAULT 0,
+    epoch integer NOT NULL DEFAULT 0,
+    lease_owner UUID,
+    lease_until TIME,
+    gateway text,
+    provider_id text,
+    code text,
+    possible_duplicates integer NOT NULL DEFAULT 0,
+    created_at TIME NOT NULL,
+    accepted_at TIME,
+    settled_at TIME,
+    UNIQUE (notice_id, rung)
+)
+;;
+CREATE INDEX delivery_due ON delivery (state, due_at)
+;;
+CREATE INDEX delivery_alert ON delivery (alert_id, state)
+;;
+CREATE INDEX delivery_login ON delivery (login_id)
+;;
+CREATE INDEX delivery_created ON delivery (created_at)
+;;
+CREATE TABLE attempt (
+    reference text PRIMARY KEY,
+    delivery_id UUID NOT NULL,
+    gateway text NOT NULL,
+    epoch integer NOT NULL,
+    batch text NOT NULL,
+    started_at TIME NOT NULL,
+    finished_at TIME,
+    outcome text,
+    code text,
+    provider_id text
+)
+;;
+CREATE INDEX attempt_delivery ON attempt (delivery_id)
+;;
+CREATE INDEX attempt_provider ON attempt (provider_id)
+;;
+CREATE INDEX attempt_batch ON attempt (batch)
+;;
+CREATE TABLE outbox (
+    id UUID PRIMARY KEY,
+    task JSON NOT NULL,
+    created_at TIME NOT NULL
+)
+"#;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        sql::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        sql::drop_tables(manager, &["outbox", "attempt", "delivery", "notice", "alert"]).await
+    }
+}
