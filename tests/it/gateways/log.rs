@@ -1,9 +1,9 @@
 //! The gateway of development: same behaviour, nothing leaves the house.
 
 use mashang_domain::delivery::{Channel, Outcome};
-use mashang_notifier::gateway::build;
+use mashang_notifier::gateway::{build, machine_time};
 
-use super::{batch, clock, gateway, table, try_build, words};
+use super::{batch, gateway, table, try_build, words};
 
 #[tokio::test]
 async fn messages_are_kept_in_order_and_shared_by_both_channels() {
@@ -51,7 +51,7 @@ async fn a_file_gets_a_line_per_message() {
 
 #[test]
 fn without_a_table_there_is_the_log_of_development() {
-    let gateways = build(&[], &clock()).unwrap();
+    let gateways = build(&[], &machine_time()).unwrap();
     let names: Vec<&str> = gateways.iter().map(|gateway| gateway.name()).collect();
     assert_eq!(names, ["log", "log-voice"]);
 }
