@@ -1,7 +1,11 @@
 //! One message on its way to one person: its channel, its state, and what the provider said.
 
+pub mod outcome;
+
+pub use outcome::{ErrorClass, Outcome};
+
 crate::macros::words! {
-    /// How a message reaches a person.
+    /// How a message reaches a person. A gateway serves exactly one.
     Channel { Sms = "sms", Voice = "voice", Email = "email" }
 }
 
