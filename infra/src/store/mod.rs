@@ -2,6 +2,9 @@
 
 pub mod audit;
 pub mod idempotency;
+pub mod import;
+mod import_copy;
+pub mod import_refs;
 pub mod login_code;
 pub mod partition;
 pub mod person;

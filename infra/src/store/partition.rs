@@ -132,7 +132,8 @@ async fn drop_one(db: &Db, name: &str) -> Result<Option<u64>, DbErr> {
 
 /// Whether a statement failed because the day of a row has no partition.
 pub fn is_missing_partition(error: &DbErr) -> bool {
-    matches!(sqlstate(error).as_deref(), Some("23514")) && error.to_string().contains("no partition of relation")
+    matches!(sqlstate(error).as_deref(), Some("23514"))
+        && error.to_string().contains("no partition of relation")
 }
 
 /// The SQLSTATE of a failed statement (PostgreSQL), or SQLite's extended code.

@@ -10,7 +10,9 @@ use mashang_domain::venue::plausibility::{Coordinates, Sighting, Verdict};
 use mashang_domain::venue::{Direction, ScanPoint, SuspectReason};
 use mashang_entity::scan;
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Statement, Value};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Statement, Value,
+};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 use mashang_domain::time::{DAY, HOUR, Timestamp};
 use mashang_domain::venue::ScanPoint;
-use mashang_domain::venue::plausibility::{NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, verdicts};
+use mashang_domain::venue::plausibility::{
+    NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, verdicts,
+};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
@@ -101,7 +103,8 @@ pub(crate) async fn chains_with(
     }
     let chain = |(person, new): (Uuid, Vec<Sighting>)| {
         let there = near.remove(&person).unwrap_or_default();
-        let first: Option<ScanPoint> = new.iter().map(|s| &s.point).min_by(|a, b| a.key().cmp(&b.key())).cloned();
+        let first: Option<ScanPoint> =
+            new.iter().map(|s| &s.point).min_by(|a, b| a.key().cmp(&b.key())).cloned();
         let before = |point: &ScanPoint| first.as_ref().is_some_and(|first| point.key() < first.key());
         (person, Chain::new(there, new, before, rules))
     };

@@ -95,7 +95,9 @@ pub(crate) async fn record_group(
     let mut written = Written::default();
     for (scan, key) in scans.iter().zip(&keys) {
         let chain = chains.get(&scan.person_id);
-        if let Some(((id, chain), None)) = group.ids.get(key).zip(chain).map(|found| (found, answers.get(key))) {
+        if let Some(((id, chain), None)) =
+            group.ids.get(key).zip(chain).map(|found| (found, answers.get(key)))
+        {
             answers.insert(*key, written.add(scan, *key, *id, chain, now));
         }
     }
@@ -254,8 +256,11 @@ async fn insert_keys(tx: &impl ConnectionTrait, keys: &[scan_key::Model]) -> Res
         ];
         return tx.execute_raw(postgres(&sql, values)).await.map(|_| ());
     }
-    let active =
-        |k: &scan_key::Model| scan_key::ActiveModel { key: Set(k.key), scan_id: Set(k.scan_id), at: Set(k.at) };
+    let active = |k: &scan_key::Model| scan_key::ActiveModel {
+        key: Set(k.key),
+        scan_id: Set(k.scan_id),
+        at: Set(k.at),
+    };
     let mut conflict = sea_orm::sea_query::OnConflict::column(scan_key::Column::Key);
     conflict.update_columns([scan_key::Column::ScanId, scan_key::Column::At]);
     scan_key::Entity::insert_many(keys.iter().map(active))

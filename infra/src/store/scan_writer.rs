@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::partition::{ensure_days_of, is_missing_partition, sqlstate};
-pub use super::scan_group::{NewScan, Outcome, Recorded};
 use super::scan_group::record_group;
+pub use super::scan_group::{NewScan, Outcome, Recorded};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::lifecycle::Lifecycle;
@@ -222,7 +222,8 @@ impl Shared {
 
 /// Whether a smaller group may succeed: one scan spoils it (SQLSTATE classes 22 and 23), or there are too many locks.
 fn is_divisible(error: &DbErr) -> bool {
-    sqlstate(error).is_some_and(|state| state == "53200" || state.starts_with("22") || state.starts_with("23"))
+    sqlstate(error)
+        .is_some_and(|state| state == "53200" || state.starts_with("22") || state.starts_with("23"))
 }
 
 fn count(answer: &Answer) {
