@@ -1,5 +1,6 @@
 //! Use cases: what people do, each in one transaction. Routes and pages both call these.
 
+pub mod import;
 pub mod me;
 pub mod session;
 pub mod sign_in;
