@@ -67,7 +67,8 @@ impl<'a> Fields<'a> {
         if record.len() != columns.count {
             return Err(BadLineCode::WrongColumns);
         }
-        let text = |i: usize| std::str::from_utf8(&record[i]).map(str::trim).map_err(|_| BadLineCode::NotUtf8);
+        let text =
+            |i: usize| std::str::from_utf8(&record[i]).map(str::trim).map_err(|_| BadLineCode::NotUtf8);
         Ok(Self {
             person: text(columns.person)?,
             venue: text(columns.venue)?,

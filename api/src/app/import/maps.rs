@@ -19,7 +19,8 @@ impl Maps {
     pub fn create(folder: &Path) -> Result<Self, ImportError> {
         std::fs::create_dir_all(folder).map_err(ImportError::Map)?;
         let open = |name: &str, id: &str| {
-            let mut file = csv::Writer::from_writer(File::create(folder.join(name)).map_err(ImportError::Map)?);
+            let mut file =
+                csv::Writer::from_writer(File::create(folder.join(name)).map_err(ImportError::Map)?);
             file.write_record(["ref", id]).map_err(failed)?;
             Ok::<_, ImportError>(file)
         };

@@ -87,7 +87,8 @@ pub(super) async fn open(
     tokio::task::spawn_blocking(move || {
         let bytes = Arc::clone(&counted.bytes);
         let read = if packed {
-            Lines { rules, bytes, sender: &sender }.read(MultiGzDecoder::new(BufReader::with_capacity(HEAD, counted)))
+            Lines { rules, bytes, sender: &sender }
+                .read(MultiGzDecoder::new(BufReader::with_capacity(HEAD, counted)))
         } else {
             Lines { rules, bytes, sender: &sender }.read(counted)
         };
@@ -139,7 +140,8 @@ impl Lines<'_> {
                 }
                 digest.update(b"\n");
                 let line = record.position().map_or(0, csv::Position::line);
-                lines.push(self.line(&record, &columns, &mut people, line).map_err(|c| BadLine::new(line, c)));
+                lines
+                    .push(self.line(&record, &columns, &mut people, line).map_err(|c| BadLine::new(line, c)));
             }
             let digest = digest.finalize().to_vec();
             let ended = lines.is_empty();
