@@ -156,9 +156,7 @@ pub async fn settle_all(
             people.push((row.try_get_by_index(0)?, Timestamp(row.try_get_by_index(1)?)));
         }
         if people.len() == PEOPLE_AT_ONCE || ended {
-            let tx = db.begin_write().await?;
-            settle(&*tx, &people, Timestamp(i64::MAX), rules).await?;
-            tx.commit().await?;
+            settle_people(db, &people, rules).await?;
             settled += people.len() as u64;
             done(settled);
             people.clear();
@@ -169,6 +167,20 @@ pub async fn settle_all(
     }
     drop(rows);
     reading.rollback().await
+}
+
+/// Puts the marks of these people right, from each one's moment on.
+pub async fn settle_people(
+    db: &Db,
+    people: &[(Uuid, Timestamp)],
+    rules: &PlausibilityRules,
+) -> Result<(), DbErr> {
+    for some in people.chunks(PEOPLE_AT_ONCE) {
+        let tx = db.begin_write().await?;
+        settle(&*tx, some, Timestamp(i64::MAX), rules).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// What a job has put into the database.

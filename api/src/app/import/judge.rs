@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// Scans that are held, some 120 bytes each.
 const HELD_AT_MOST: usize = 250_000;
 
+/// People with scans of one second in another order than the rules have; they are judged again at the end.
+const LATE_AT_MOST: usize = 20_000;
+
 /// Scans between two looks for people who are over.
 const SWEEP_EVERY: usize = 65_536;
 
@@ -35,23 +38,31 @@ pub(super) struct Judge {
     until_sweep: usize,
     newest: Timestamp,
     in_order: bool,
+    late: HashMap<Uuid, Timestamp>,
 }
 
 impl Judge {
     pub fn new(rules: PlausibilityRules) -> Self {
-        let people = HashMap::new();
-        Self { rules, people, held: 0, until_sweep: SWEEP_EVERY, newest: Timestamp(i64::MIN), in_order: true }
+        let (people, late) = (HashMap::new(), HashMap::new());
+        let newest = Timestamp(i64::MIN);
+        Self { rules, people, held: 0, until_sweep: SWEEP_EVERY, newest, in_order: true, late }
     }
 
-    /// Whether every verdict so far is final as far as this file is concerned.
+    /// Whether the verdicts so far are final as far as this file is concerned, but for those of [`Judge::late`].
     pub fn in_order(&self) -> bool {
         self.in_order
+    }
+
+    /// People whose verdicts are not final, each from some moment on.
+    pub fn late(&self) -> Vec<(Uuid, Timestamp)> {
+        self.late.iter().map(|(person, at)| (*person, *at)).collect()
     }
 
     /// From now on verdicts are provisional.
     pub fn give_up(&mut self) {
         self.in_order = false;
         self.people = HashMap::new();
+        self.late = HashMap::new();
         self.held = 0;
     }
 
@@ -71,8 +82,7 @@ impl Judge {
             return Judged::Duplicate;
         }
         if seen.back().is_some_and(|last| last.sighting.point.key() > sighting.point.key()) {
-            self.give_up();
-            return Judged::Verdict(provisional(&sighting));
+            self.late.entry(person).or_insert(sighting.point.at);
         }
         let point = &sighting.point;
         let place = (point.venue_id, point.zone_id, point.direction);
@@ -88,6 +98,9 @@ impl Judge {
         };
         seen.push_back(Seen { sighting, repeat: verdict.repeat });
         self.held += 1;
+        if self.late.len() > LATE_AT_MOST {
+            self.give_up();
+        }
         Judged::Verdict(verdict)
     }
 
@@ -159,7 +172,7 @@ mod tests {
                 }
                 Judged::Duplicate => false,
             });
-            prop_assert!(judge.in_order());
+            prop_assert!(judge.in_order() && judge.late().is_empty());
             prop_assert_eq!(judged, verdicts(&scans, &RULES));
         }
     }

@@ -188,16 +188,12 @@ impl<'a> Run<'a> {
 
     /// Marks, counts, and the entry in the audit log.
     async fn finish(mut self, chunks: i64) -> Result<ImportReport, ImportError> {
-        let (db, now) = (&self.ctx.db, self.ctx.clock.now());
+        let (ctx, now) = (self.ctx, self.ctx.clock.now());
+        let db = &ctx.db;
         let complete = !self.written && self.job.finished_at.is_some();
         let span = self.span.unwrap_or((now, now));
-        if !complete && self.span.is_some() {
-            let near = import::has_others_near(db.conn(), &self.job, span.0, span.1);
-            if !self.judge.in_order() || near.await? {
-                let rules = plausibility_rules(&self.ctx.settings.scans);
-                let progress = &mut *self.progress;
-                import::settle_all(db, &self.job, span, &rules, |people| progress.settled(people)).await?;
-            }
+        if !complete {
+            self.settle().await?;
         }
         let totals = import::totals(db.conn(), &self.job, span.0, span.1).await?;
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -220,6 +216,18 @@ impl<'a> Run<'a> {
             maps.close()?;
         }
         Ok(self.report)
+    }
+
+    /// Puts right what could not be judged on the way.
+    async fn settle(&mut self) -> Result<(), ImportError> {
+        let Some((from, to)) = self.span else { return Ok(()) };
+        let (db, rules) = (&self.ctx.db, plausibility_rules(&self.ctx.settings.scans));
+        if self.judge.in_order() && !import::has_others_near(db.conn(), &self.job, from, to).await? {
+            return Ok(import::settle_people(db, &self.judge.late(), &rules).await?);
+        }
+        let progress = &mut *self.progress;
+        import::settle_all(db, &self.job, (from, to), &rules, |people| progress.settled(people)).await?;
+        Ok(())
     }
 
     fn act(&self) -> Act<'_> {
