@@ -11,7 +11,7 @@ use mashang_domain::trace::oracle::{Person, trace};
 use mashang_domain::trace::{CaseRef, CaseVisit, Parameters, Span, contacts};
 use mashang_domain::venue::{Category, Direction, ScanPoint, repeats, visits};
 use mashang_infra::store;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::DbBackend;
 use support::{Chance, Row, TestDb, load, run, say};
 use uuid::Uuid;
 

@@ -9,8 +9,8 @@
 -- Times are milliseconds. Only candidates are looked at: in-scans at the venue of a case, from the longest visit before
 -- the case came to the end of the after-window. What ends a candidate's visit is looked up in the scans of that person
 -- by the index (person_id, at), from the candidate's second on. Rows that the two-minute rule swallowed do not exist
--- here. CTEs are materialized and `offset 0` stands where the planner would otherwise repeat a lookup for every mention of
--- its result, or evaluate a condition once a partition.
+-- here. CTEs are materialized and `offset 0` stands where the planner would otherwise repeat a lookup for every mention
+-- of its result, or evaluate a condition once a partition.
 with case_visit as materialized (
     select *
     from unnest($1::int4[], $2::uuid[], $3::uuid[], $4::int8[], $5::int8[], $6::int8[], $7::int8[])
