@@ -104,6 +104,8 @@ async fn postgres(settings: &Database) -> Result<Db, DbErr> {
             ("statement_timeout", statement_timeout.as_str()),
             ("idle_in_transaction_session_timeout", "30000"),
             ("lock_timeout", "10000"),
+            // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
+            ("jit", "off"),
             ("tcp_user_timeout", "10000"),
         ])
     });

@@ -7,3 +7,5 @@ pub mod person;
 pub mod safety;
 pub mod session;
 pub mod staff;
+pub mod trace;
+pub mod visits;
