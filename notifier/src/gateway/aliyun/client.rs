@@ -1,0 +1,165 @@
+//! One signed call to Alibaba Cloud, and what its answer means.
+
+use mashang_config::gateway::GatewaySettings;
+use mashang_domain::delivery::{ErrorClass, Outcome};
+use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::errors::{Verdict, verdict};
+use super::sign::{AcsRequest, encode_pairs};
+use crate::gateway::Now;
+use crate::gateway::http::{self, Answer, Endpoint, Exchange};
+use crate::gateway::registry::BuildError;
+
+const VERSION: &str = "2017-05-25";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// An account's access to one service.
+pub(super) struct AcsClient {
+    http: Client,
+    endpoint: Endpoint,
+    key_id: String,
+    secret: SecretString,
+    now: Now,
+}
+
+/// The operation and its parameters, as names and values.
+pub(super) struct Call<'a> {
+    pub(super) action: &'static str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    /// Sent in the body; empty for none.
+    pub(super) form: &'a [(&'a str, &'a str)],
+}
+
+impl AcsClient {
+    /// Fails without a key or with an endpoint that is no URL.
+    pub(super) fn new(settings: &GatewaySettings, public_host: &str, now: Now) -> Result<Self, BuildError> {
+        let name = || settings.name.clone();
+        if settings.access_key_id.is_empty() {
+            return Err(BuildError::Missing { gateway: name(), key: "access_key_id" });
+        }
+        if settings.access_key_secret.expose_secret().is_empty() {
+            return Err(BuildError::Missing { gateway: name(), key: "access_key_secret" });
+        }
+        let public = format!("https://{public_host}");
+        let endpoint = Endpoint::parse(settings.endpoint.as_deref().unwrap_or(&public));
+        let endpoint = endpoint.filter(|e| e.url.path() == "/");
+        Ok(Self {
+            http: http::client(settings).map_err(|source| BuildError::Http { gateway: name(), source })?,
+            endpoint: endpoint.ok_or_else(|| BuildError::Endpoint { gateway: name() })?,
+            key_id: settings.access_key_id.clone(),
+            secret: settings.access_key_secret.clone(),
+            now,
+        })
+    }
+
+    /// Makes one call. Every call has a nonce and a time of its own, so that a repeat is signed anew.
+    pub(super) async fn call(&self, call: Call<'_>) -> Outcome {
+        let nonce = Uuid::new_v4().simple().to_string();
+        let body = encode_pairs(call.form);
+        let request = AcsRequest {
+            method: "POST",
+            path: "/",
+            host: &self.endpoint.host,
+            action: call.action,
+            version: VERSION,
+            query: call.query,
+            body: body.as_bytes(),
+            content_type: (!body.is_empty()).then_some(FORM),
+            now: (self.now)(),
+            nonce: &nonce,
+        };
+        let headers = request.headers();
+        let authorization = request.authorize(&headers, &self.key_id, self.secret.expose_secret());
+        let mut url = self.endpoint.url.clone();
+        url.set_query(Some(&encode_pairs(call.query)));
+        let mut builder = self.http.post(url).header("authorization", authorization);
+        for (name, value) in headers {
+            builder = builder.header(name, value);
+        }
+        read(http::exchange(builder.body(body)).await)
+    }
+}
+
+/// What every answer of the two services may carry. The message and the request id are not needed and not read.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Reply {
+    code: String,
+    biz_id: Option<String>,
+    call_id: Option<String>,
+}
+
+/// Reads the body first and the status second: the same business code comes with 200 from one service and 400 from another.
+fn read(exchange: Exchange) -> Outcome {
+    let answer = match exchange {
+        Exchange::NotSent => return Outcome::rejected(ErrorClass::Retry, "not_sent"),
+        Exchange::Lost(how) => return Outcome::unknown(how),
+        Exchange::Answered(answer) => answer,
+    };
+    let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
+        return Outcome::unknown(format!("unreadable_answer_{}", answer.status));
+    };
+    if reply.code == "OK" {
+        return accepted(&answer, reply);
+    }
+    match verdict(&reply.code, answer.status) {
+        Verdict::Refused(class) => {
+            Outcome::Rejected { class, code: reply.code, retry_after_ms: answer.retry_after_ms }
+        }
+        Verdict::Unknown => Outcome::unknown(reply.code),
+    }
+}
+
+fn accepted(answer: &Answer, reply: Reply) -> Outcome {
+    let id = reply.biz_id.or(reply.call_id).filter(|id| !id.is_empty());
+    match id {
+        Some(provider_id) if answer.status < 300 => Outcome::Accepted { provider_id },
+        Some(_) | None => Outcome::unknown(format!("incomplete_ok_{}", answer.status)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: u16, body: &str) -> Outcome {
+        read(Exchange::Answered(Answer { status, retry_after_ms: None, body: body.as_bytes().to_vec() }))
+    }
+
+    #[test]
+    fn the_body_speaks_before_the_status() {
+        let refused = |class, code: &str| Outcome::rejected(class, code);
+        let taken = |id: &str| Outcome::Accepted { provider_id: id.to_owned() };
+        for (status, body, expected) in [
+            (200, r#"{"Code":"OK","BizId":"7^0","Message":"OK"}"#, taken("7^0")),
+            (200, r#"{"Code":"OK","CallId":"8^1"}"#, taken("8^1")),
+            (200, r#"{"Code":"OK"}"#, Outcome::unknown("incomplete_ok_200")),
+            (500, r#"{"Code":"OK","BizId":"7^0"}"#, Outcome::unknown("incomplete_ok_500")),
+            (200, r#"{"Code":"OK","BizId":"7^"#, Outcome::unknown("unreadable_answer_200")),
+            (
+                200,
+                r#"{"Code":"isv.AMOUNT_NOT_ENOUGH"}"#,
+                refused(ErrorClass::Account, "isv.AMOUNT_NOT_ENOUGH"),
+            ),
+            (
+                500,
+                r#"{"Code":"isv.AMOUNT_NOT_ENOUGH"}"#,
+                refused(ErrorClass::Account, "isv.AMOUNT_NOT_ENOUGH"),
+            ),
+            (500, r#"{"Code":"InternalError"}"#, Outcome::unknown("InternalError")),
+            (502, "<html>Bad Gateway</html>", Outcome::unknown("unreadable_answer_502")),
+            (302, "", Outcome::unknown("unreadable_answer_302")),
+        ] {
+            assert_eq!(outcome(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_written_is_sure_to_have_sent_nothing() {
+        assert_eq!(read(Exchange::NotSent), Outcome::rejected(ErrorClass::Retry, "not_sent"));
+        assert_eq!(read(Exchange::Lost("timeout")), Outcome::unknown("timeout"));
+    }
+}

@@ -1,0 +1,154 @@
+//! One HTTP exchange with a provider, and the line between "never left us" and "may have arrived".
+//!
+//! The client follows no redirect and repeats nothing by itself: a request that went out twice is a person warned twice. A
+//! failure before the request was written is certain to have sent nothing; every later one is [`Exchange::Lost`].
+
+use std::sync::Once;
+use std::time::Duration;
+
+use mashang_config::gateway::GatewaySettings;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
+
+/// The longest answer that is read, in bytes; no provider comes near it.
+const MAX_ANSWER: usize = 256 * 1024;
+/// Idle connections are closed early, so that a request seldom meets one the provider has just given up.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub enum Exchange {
+    /// The request was not written: nobody got anything.
+    NotSent,
+    /// The request may have arrived, the answer did not; the word says how.
+    Lost(&'static str),
+    Answered(Answer),
+}
+
+/// A whole answer. Its body is not printed: provider texts may name people.
+pub struct Answer {
+    pub status: u16,
+    /// The delay the provider asks for, in milliseconds.
+    pub retry_after_ms: Option<i64>,
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish()
+    }
+}
+
+/// Makes the TLS library use ring; needed once before the first client.
+pub fn install_tls() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // An error says that another part of the process has already chosen a provider, which serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// A client with the time-outs of one gateway.
+pub fn client(settings: &GatewaySettings) -> reqwest::Result<Client> {
+    install_tls();
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+        .timeout(Duration::from_millis(settings.timeout_ms))
+        .pool_idle_timeout(IDLE)
+        .user_agent(concat!("mashang/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Sends one request and reads the whole answer.
+pub async fn exchange(request: RequestBuilder) -> Exchange {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() || error.is_builder() => return Exchange::NotSent,
+        Err(error) if error.is_timeout() => return Exchange::Lost("timeout"),
+        Err(_) => return Exchange::Lost("connection_lost"),
+    };
+    let status = response.status().as_u16();
+    let retry_after_ms = retry_after(response.headers());
+    match read_body(response).await {
+        Ok(body) => Exchange::Answered(Answer { status, retry_after_ms, body }),
+        Err(how) => Exchange::Lost(how),
+    }
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, &'static str> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => return Err("answer_too_long"),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => return Err("timeout"),
+            Err(_) => return Err("half_answer"),
+        }
+    }
+}
+
+/// `x-acs-retry-after` counts milliseconds, `Retry-After` seconds. A date in the latter is ignored.
+fn retry_after(headers: &HeaderMap) -> Option<i64> {
+    let number = |value: &reqwest::header::HeaderValue| value.to_str().ok()?.trim().parse::<u32>().ok();
+    let millis = headers.get("x-acs-retry-after").and_then(number).map(i64::from);
+    millis.or_else(|| headers.get(RETRY_AFTER).and_then(number).map(|seconds| i64::from(seconds) * 1_000))
+}
+
+/// An endpoint and the `Host` that will be sent for it: signatures cover the latter.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub url: Url,
+    pub host: String,
+}
+
+impl Endpoint {
+    /// An `http` or `https` URL without user name, query and fragment.
+    pub fn parse(text: &str) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !plain || url.fragment().is_some() {
+            return None;
+        }
+        let host = match (url.host_str()?, url.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        Some(Self { url, host })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_the_one_that_is_sent() {
+        for (url, host) in [
+            ("https://dysmsapi.aliyuncs.com", "dysmsapi.aliyuncs.com"),
+            ("https://dysmsapi.aliyuncs.com:443/", "dysmsapi.aliyuncs.com"),
+            ("http://127.0.0.1:9400", "127.0.0.1:9400"),
+            ("http://[::1]:9400/", "[::1]:9400"),
+        ] {
+            assert_eq!(Endpoint::parse(url).map(|e| e.host).as_deref(), Some(host), "{url}");
+        }
+        for url in ["", "ftp://a", "http://u:p@a/", "http://a/?q=1", "http://a/#f", "aliyuncs.com"] {
+            assert!(Endpoint::parse(url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn delays_come_in_milliseconds() {
+        for (name, value, expected) in [
+            ("retry-after", "2", Some(2_000)),
+            ("x-acs-retry-after", "200", Some(200)),
+            ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().expect("a header value"));
+            assert_eq!(retry_after(&headers), expected, "{name}: {value}");
+        }
+    }
+}

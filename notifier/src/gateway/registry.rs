@@ -1,0 +1,71 @@
+//! From the settings to the gateways.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mashang_config::gateway::{GatewayKind, GatewaySettings};
+use mashang_domain::delivery::Channel;
+
+use super::aliyun::{AliyunSms, AliyunVoice};
+use super::webhook::Webhook;
+use super::{Gateway, LogGateway, Now};
+
+/// Why the gateways cannot be made. The notifier does not start with half of them.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(
+        "gateway `{gateway}`: kind `{kind}` is not part of this release; use aliyun_sms, aliyun_voice, webhook_sms, webhook_voice or log"
+    )]
+    NotInThisRelease { gateway: String, kind: GatewayKind },
+    #[error("gateway `{gateway}`: `{key}` is missing")]
+    Missing { gateway: String, key: &'static str },
+    #[error(
+        "gateway `{gateway}`: `endpoint` does not fit the kind (a URL without query; without path for Aliyun; a file for log)"
+    )]
+    Endpoint { gateway: String },
+    #[error("gateway `{gateway}`: `access_key_secret` of a webhook is `whsec_` and base64")]
+    WebhookSecret { gateway: String },
+    #[error("gateway `{gateway}`: the HTTP client cannot be made")]
+    Http { gateway: String, source: reqwest::Error },
+    #[error("gateway `{gateway}`: the name is used twice")]
+    NameTwice { gateway: String },
+}
+
+/// Makes every gateway of the settings, in their order. A `log` table makes two that share their messages: one for SMS
+/// under its name, and one for calls as `<name>-voice`.
+pub fn build(settings: &[GatewaySettings], now: &Now) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
+    let mut gateways = Vec::new();
+    for table in settings {
+        add(table, now, &mut gateways)?;
+    }
+    let mut names = BTreeSet::new();
+    match gateways.iter().find(|gateway| !names.insert(gateway.name())) {
+        Some(gateway) => Err(BuildError::NameTwice { gateway: gateway.name().to_owned() }),
+        None => Ok(gateways),
+    }
+}
+
+fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Result<(), BuildError> {
+    let now = Arc::clone(now);
+    match table.kind {
+        GatewayKind::AliyunSms => to.push(Arc::new(AliyunSms::new(table, now)?)),
+        GatewayKind::AliyunVoice => to.push(Arc::new(AliyunVoice::new(table, now)?)),
+        GatewayKind::WebhookSms => to.push(Arc::new(Webhook::new(table, Channel::Sms, now)?)),
+        GatewayKind::WebhookVoice => to.push(Arc::new(Webhook::new(table, Channel::Voice, now)?)),
+        GatewayKind::Log => {
+            let sms = LogGateway::new(table, Channel::Sms, now)?;
+            let voice = sms.also(Channel::Voice, format!("{}-voice", table.name));
+            to.push(Arc::new(sms));
+            to.push(Arc::new(voice));
+        }
+        GatewayKind::TencentSms
+        | GatewayKind::TencentVoice
+        | GatewayKind::TwilioSms
+        | GatewayKind::TwilioVoice
+        | GatewayKind::HuaweiSms
+        | GatewayKind::Email => {
+            return Err(BuildError::NotInThisRelease { gateway: table.name.clone(), kind: table.kind });
+        }
+    }
+    Ok(())
+}

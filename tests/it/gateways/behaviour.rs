@@ -1,0 +1,124 @@
+//! Sending: who gets what, once, and how people are put into calls.
+
+use mashang_domain::delivery::Outcome;
+use mashang_notifier::gateway::{Batch, TemplateKey};
+use mashang_tests::fake_provider::Fault;
+use serde_json::json;
+
+use super::{SENDING, batch, gateway, keys, pair, person, recipient, table, words};
+
+#[tokio::test]
+async fn every_recipient_is_answered_for_in_order() {
+    for kind in SENDING {
+        let (provider, gateway) = pair(kind).await;
+        let mut three = batch(3);
+        three.recipients[1].variables[0].1 = "\"引号\" & 50%\\n".to_owned();
+        let outcomes = gateway.send(&three).await;
+        let accepted = provider.accepted();
+        assert_eq!((outcomes.len(), accepted.len()), (3, 3), "{kind}: {outcomes:?}");
+        for (outcome, person) in outcomes.iter().zip(&three.recipients) {
+            let Outcome::Accepted { provider_id } = outcome else { panic!("{kind}: {outcome:?}") };
+            let taken = accepted.iter().find(|a| a.phone == person.phone.reveal()).unwrap();
+            assert_eq!((&taken.provider_id, taken.template.as_str()), (provider_id, "T_2"), "{kind}");
+            assert_eq!(taken.variables, json!({"place": person.variables[0].1}), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_batch_is_no_call() {
+    for kind in SENDING {
+        let (provider, gateway) = pair(kind).await;
+        assert_eq!(gateway.send(&batch(0)).await, [], "{kind}");
+        assert_eq!(provider.calls(), 0, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_resend_is_harmless_exactly_where_the_gateway_says_so() {
+    for kind in SENDING {
+        let (provider, gateway) = pair(kind).await;
+        let first = gateway.send(&batch(1)).await;
+        let second = gateway.send(&batch(1)).await;
+        assert_eq!((words(&first), words(&second)), (vec!["accepted"], vec!["accepted"]), "{kind}");
+        assert_eq!(provider.accepted().len(), if gateway.idempotent() { 1 } else { 2 }, "{kind}");
+        assert_eq!(first == second, gateway.idempotent(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn people_with_the_same_text_share_calls_within_the_limit() {
+    let (provider, gateway) = pair("aliyun_sms").await;
+    assert_eq!(gateway.max_batch(), 100);
+    let outcomes = gateway.send(&batch(150)).await;
+    assert!(outcomes.iter().all(|o| matches!(o, Outcome::Accepted { .. })));
+    let accepted = provider.accepted();
+    assert_eq!((provider.calls(), accepted.len()), (2, 150));
+    assert!(accepted.iter().all(|a| a.api == "SendSms"));
+    let told: Vec<String> = accepted.into_iter().map(|a| a.reference).collect();
+    assert_eq!(gateway.sent_references(&batch(150)), told);
+    assert_eq!((told[99].as_str(), told[100].as_str()), ("r0", "r100"));
+}
+
+#[tokio::test]
+async fn people_with_different_texts_share_calls_as_well() {
+    let (provider, gateway) = pair("aliyun_sms").await;
+    let people = (0..101).map(|n| recipient(person(n).phone.reveal(), &format!("r{n}"), &format!("第{n}处")));
+    let different = Batch { template: TemplateKey::new("alert_1"), recipients: people.collect() };
+    let outcomes = gateway.send(&different).await;
+    assert!(outcomes.iter().all(|o| matches!(o, Outcome::Accepted { .. })));
+    let accepted = provider.accepted();
+    assert_eq!((provider.calls(), accepted.len()), (2, 101));
+    assert!(accepted[..100].iter().all(|a| a.api == "SendBatchSms" && a.template == "T_1"));
+    assert_eq!(accepted[7].variables, json!({"place": "第7处"}));
+}
+
+#[tokio::test]
+async fn login_codes_travel_alone() {
+    let (provider, gateway) = pair("aliyun_sms").await;
+    let login = Batch { template: TemplateKey::new("login"), ..batch(3) };
+    assert_eq!(words(&gateway.send(&login).await), ["accepted"; 3]);
+    assert_eq!((provider.calls(), provider.accepted()[2].template.as_str()), (3, "T_LOGIN"));
+    assert_eq!(gateway.sent_references(&login), ["r0", "r1", "r2"]);
+}
+
+#[tokio::test]
+async fn the_settings_choose_the_size_of_a_call() {
+    for (max_batch, people, calls) in [(1, 3, 3), (500, 500, 1), (1_000, 501, 2)] {
+        let (provider, _) = pair("aliyun_sms").await;
+        let mut settings = table("aliyun_sms", provider.url(), keys("aliyun_sms").1);
+        settings.max_batch = Some(max_batch);
+        settings.timeout_ms = 5_000;
+        let outcomes = gateway(settings).send(&batch(people)).await;
+        assert_eq!(words(&outcomes), vec!["accepted"; people], "{max_batch}");
+        assert_eq!((provider.calls(), provider.accepted().len()), (calls, people), "{max_batch}");
+    }
+}
+
+#[tokio::test]
+async fn one_number_costs_nobody_else_the_message() {
+    for kind in SENDING {
+        for (fault, expected) in
+            [(Fault::NumberInvalid, "number_invalid"), (Fault::FrequencyLimited, "frequency_limited")]
+        {
+            let (provider, gateway) = pair(kind).await;
+            provider.fail_for(person(1).phone.reveal(), fault);
+            let outcomes = gateway.send(&batch(4)).await;
+            assert_eq!(words(&outcomes), ["accepted", expected, "accepted", "accepted"], "{kind}");
+            let mut phones: Vec<String> = provider.accepted().into_iter().map(|a| a.phone).collect();
+            phones.sort();
+            let others = [0, 2, 3].map(|n| person(n).phone.reveal().to_owned());
+            assert_eq!(phones, others, "{kind}: each once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn taking_a_call_apart_stops_at_an_answer_that_is_not_about_the_number() {
+    let (provider, gateway) = pair("aliyun_sms").await;
+    provider.fail_for(person(1).phone.reveal(), Fault::NumberInvalid);
+    provider.fail_for(person(2).phone.reveal(), Fault::LostAnswer);
+    let outcomes = gateway.send(&batch(5)).await;
+    assert_eq!(words(&outcomes), ["accepted", "number_invalid", "unknown", "retry", "retry"]);
+    assert_eq!((provider.calls(), provider.accepted().len()), (4, 2));
+}

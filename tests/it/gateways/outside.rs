@@ -1,0 +1,172 @@
+//! The same gateways against a fake that others wrote: a Python file named by `MASHANG_FAKE_GATEWAYS`, which takes
+//! `--port 0 --cred provider:id:secret`, prints its port as JSON, tells at `/_sent` what it accepted, and fails by the last
+//! four digits of a number.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mashang_domain::delivery::Outcome;
+use mashang_notifier::receipt::ReceiptFormat;
+use serde_json::{Value, json};
+
+use super::receipts::Receiver;
+use super::{SENDING, batch, gateway, keys, recipient, table, word, words};
+
+struct Outside {
+    process: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Outside {
+    /// `None`, and a line that says so, when no file is named.
+    fn start() -> Option<Self> {
+        let Ok(file) = std::env::var("MASHANG_FAKE_GATEWAYS") else {
+            eprintln!("MASHANG_FAKE_GATEWAYS is not set: the outside fake is not tried");
+            return None;
+        };
+        let cred = |provider: &str, kind: &str, id: &str| format!("{provider}:{id}:{}", keys(kind).1);
+        let mut process = Command::new("python3")
+            .args([&file, "--port", "0", "--hang", "3"])
+            .args(["--cred", &cred("aliyun", "aliyun_sms", keys("aliyun_sms").0)])
+            .args(["--cred", &cred("webhook", "webhook_sms", "ours")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let hello: Value = serde_json::from_str(&line).unwrap();
+        mashang_notifier::gateway::http::install_tls();
+        let url = format!("http://127.0.0.1:{}", hello["ports"]["http"]);
+        Some(Self { process, url, http: reqwest::Client::new() })
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) {
+        let answer = self.http.post(format!("{}{path}", self.url)).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}");
+    }
+
+    /// The rows of what was accepted for a number.
+    async fn sent(&self, phone: &str) -> Vec<Value> {
+        self.get(&format!("/_sent?phone={phone}")).await.as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Last four digits, the outcome at Aliyun and at a webhook, whether the message went out.
+const FAULTS: [(&str, &str, &str, bool); 16] = [
+    ("0598", "unknown", "unknown", true),
+    ("0597", "unknown", "unknown", true),
+    ("0599", "unknown", "unknown", true),
+    ("0206", "unknown", "unknown", true),
+    ("0200", "unknown", "unknown", true),
+    ("0104", "unknown", "unknown", false),
+    ("0408", "unknown", "unknown", false),
+    ("0500", "unknown", "unknown", false),
+    ("0503", "unknown", "unknown", false),
+    ("1500", "unknown", "unknown", false),
+    ("0590", "unknown", "unknown", false),
+    ("0400", "number_invalid", "number_invalid", false),
+    ("0402", "account", "account", false),
+    ("0403", "configuration", "configuration", false),
+    ("0429", "frequency_limited", "throttled", false),
+    ("1429", "throttled", "throttled", false),
+];
+
+#[tokio::test]
+async fn accepted_messages_stand_in_its_books() {
+    let Some(outside) = Outside::start() else { return };
+    for kind in SENDING {
+        outside.post("/_reset", json!({})).await;
+        let gateway = gateway(table(kind, &outside.url, keys(kind).1));
+        assert_eq!(words(&gateway.send(&batch(3)).await), ["accepted"; 3], "{kind}");
+        for (person, told) in batch(3).recipients.iter().zip(gateway.sent_references(&batch(3))) {
+            let rows = outside.sent(&person.phone.reveal()[3..]).await;
+            assert_eq!(rows.len(), 1, "{kind}");
+            assert_eq!(rows[0]["params"], json!({"place": person.variables[0].1}), "{kind}");
+            assert_eq!((&rows[0]["out_id"], &rows[0]["template"]), (&json!(told), &json!("T_2")), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn its_faults_become_the_right_outcomes() {
+    let Some(outside) = Outside::start() else { return };
+    for kind in SENDING {
+        outside.post("/_reset", json!({})).await;
+        let gateway = gateway(table(kind, &outside.url, keys(kind).1));
+        for (digits, at_aliyun, at_webhook, goes_out) in FAULTS {
+            let phone = format!("1990000{digits}");
+            let mut one = batch(1);
+            one.recipients = vec![recipient(&phone, &format!("f{digits}"), "金马坊")];
+            let outcome = gateway.send(&one).await.remove(0);
+            let expected = if kind.starts_with("aliyun") { at_aliyun } else { at_webhook };
+            assert_eq!(word(&outcome), expected, "{kind} {digits}: {outcome:?}");
+            assert_eq!(
+                outside.sent(&phone).await.len(),
+                usize::from(goes_out),
+                "{kind} {digits}: sent once or not"
+            );
+            if let ("1429", Outcome::Rejected { retry_after_ms, .. }) = (digits, &outcome) {
+                let delay = if kind.starts_with("aliyun") { 200 } else { 1_000 };
+                assert_eq!(*retry_after_ms, Some(delay), "{kind}");
+            }
+        }
+        assert_eq!(outside.get("/_stats").await["duplicates"], 0, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_number_in_a_batch_costs_nobody_else_the_message() {
+    let Some(outside) = Outside::start() else { return };
+    let gateway = gateway(table("aliyun_sms", &outside.url, keys("aliyun_sms").1));
+    let mut five = batch(5);
+    five.recipients[2] = recipient("19900000400", "bad", "翠湖 A+B*~");
+    let outcomes = gateway.send(&five).await;
+    assert_eq!(words(&outcomes), ["accepted", "accepted", "number_invalid", "accepted", "accepted"]);
+    let stats = outside.get("/_stats").await;
+    assert_eq!((&stats["messages"], &stats["duplicates"]), (&json!(4), &json!(0)));
+}
+
+#[tokio::test]
+async fn its_receipts_are_understood() {
+    let Some(outside) = Outside::start() else { return };
+    for (kind, format) in
+        [("aliyun_sms", ReceiptFormat::AliyunSms), ("aliyun_voice", ReceiptFormat::AliyunVoice)]
+    {
+        let receiver = Receiver::start(format);
+        outside.post("/_config", json!({"callbacks": {kind: receiver.url}})).await;
+        let gateway = gateway(table(kind, &outside.url, keys(kind).1));
+        let mut three = batch(3);
+        three.recipients[1] = recipient("19900008001", "off", "翠湖 A+B*~");
+        three.recipients[2] = recipient("19900008004", "twice", "翠湖 A+B*~");
+        assert_eq!(words(&gateway.send(&three).await), ["accepted"; 3], "{kind}");
+        for _ in 0..100 {
+            if receiver.receipts().len() >= 4 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        let receipts = receiver.receipts();
+        let of = |n: usize| {
+            receipts.iter().filter(|r| r.phone.as_ref() == Some(&three.recipients[n].phone)).count()
+        };
+        assert_eq!((of(0), of(1), of(2)), (1, 1, 2), "{kind}");
+        for receipt in &receipts {
+            let off = receipt.phone.as_ref() == Some(&three.recipients[1].phone);
+            assert_eq!(receipt.delivered, !off, "{kind}: {receipt:?}");
+            assert!(receipt.at.is_some() && receipt.reference.is_some(), "{kind}: {receipt:?}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A provider to test against: Aliyun's SMS and voice calls and a webhook gateway, on one port of this host.
+//!
+//! It shares no code with the gateways: it verifies every signature from the raw request, remembers what it accepted, fails
+//! as it is told ([`Fault`]), and pushes receipts.
+
+mod aliyun;
+mod receipts;
+mod webhook;
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix_web::dev::{Extensions, ServerHandle};
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use futures_util::stream;
+use serde_json::Value;
+
+pub const KEY_ID: &str = "fakeKeyId";
+pub const KEY_SECRET: &str = "fakeKeySecret";
+/// `whsec_` and the base64 of 24 bytes.
+pub const WEBHOOK_SECRET: &str = "whsec_ZmFrZSB3ZWJob29rIHNlY3JldCAyNGI=";
+/// A hanging call hangs longer than every time-out of the tests.
+const HANG: Duration = Duration::from_secs(20);
+
+/// One message to one person that the provider took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `webhook/sms` or `webhook/voice`.
+    pub api: String,
+    /// E.164.
+    pub phone: String,
+    pub template: String,
+    pub variables: Value,
+    pub reference: String,
+    pub provider_id: String,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Refused for the rate of the account; try again in [`RETRY_AFTER_MS`].
+    Throttled,
+    NumberInvalid,
+    FrequencyLimited,
+    Account,
+    Template,
+    /// A JSON error with status 500; nothing accepted.
+    ServerError,
+    /// An HTML page with status 502; nothing accepted.
+    HtmlError,
+    /// The connection is cut; nothing accepted.
+    Cut,
+    /// No answer for longer than any time-out; nothing accepted.
+    Hang,
+    /// Accepted; the connection is cut instead of an answer.
+    LostAnswer,
+    /// Accepted; half of the promised body comes.
+    HalfAnswer,
+    /// Accepted; the JSON ends in the middle, with a right length.
+    CutJson,
+}
+
+/// The delay that [`Fault::Throttled`] asks for, in milliseconds.
+pub const RETRY_AFTER_MS: i64 = 1_000;
+
+impl Fault {
+    /// Whether the message goes out all the same.
+    pub const fn accepts(self) -> bool {
+        matches!(self, Self::LostAnswer | Self::HalfAnswer | Self::CutJson)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    accepted: Vec<Accepted>,
+    /// For the next calls, whoever they are to.
+    next: VecDeque<Fault>,
+    /// For every call that has this number (E.164) in it.
+    by_phone: HashMap<String, Fault>,
+    nonces: HashSet<String>,
+    /// First answers by `webhook-id`.
+    answered: HashMap<String, Value>,
+    calls: usize,
+}
+
+/// A running provider; stops when dropped.
+pub struct FakeProvider {
+    url: String,
+    state: Arc<Mutex<State>>,
+    server: ServerHandle,
+}
+
+/// The socket below a request, to cut it.
+struct Socket(TcpStream);
+
+impl FakeProvider {
+    /// Listens on a free port of the loopback address.
+    pub async fn start() -> anyhow::Result<Self> {
+        let state = Arc::new(Mutex::new(State::default()));
+        let data = Data::from(Arc::clone(&state));
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(data.clone())
+                .app_data(web::PayloadConfig::new(1 << 20))
+                .route("/", web::post().to(acs_call))
+                .route("/webhook/{channel}", web::post().to(webhook_call))
+        })
+        .on_connect(keep_socket)
+        .workers(1)
+        .disable_signals()
+        .bind(("127.0.0.1", 0))?;
+        let url = format!("http://{}", server.addrs()[0]);
+        let running = server.run();
+        let handle = running.handle();
+        tokio::spawn(running);
+        Ok(Self { url, state, server: handle })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All accepted messages, oldest first.
+    pub fn accepted(&self) -> Vec<Accepted> {
+        lock(&self.state).accepted.clone()
+    }
+
+    /// Requests that came with a good signature.
+    pub fn calls(&self) -> usize {
+        lock(&self.state).calls
+    }
+
+    /// The next call fails so; told several times, so do the next calls in turn.
+    pub fn fail_next(&self, fault: Fault) {
+        lock(&self.state).next.push_back(fault);
+    }
+
+    /// Every call with this number (E.164) in it fails so.
+    pub fn fail_for(&self, phone: &str, fault: Fault) {
+        lock(&self.state).by_phone.insert(phone.to_owned(), fault);
+    }
+
+    /// Posts a receipt for every accepted message to `url`, as the provider of the api would; says how many.
+    pub async fn push_receipts(&self, api: &str, delivered: bool, url: &str) -> anyhow::Result<usize> {
+        let messages: Vec<Accepted> = self.accepted().into_iter().filter(|a| a.api == api).collect();
+        receipts::push(api, &messages, delivered, url).await?;
+        Ok(messages.len())
+    }
+}
+
+impl Drop for FakeProvider {
+    fn drop(&mut self) {
+        let server = self.server.clone();
+        tokio::spawn(async move { server.stop(false).await });
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep_socket(connection: &dyn Any, extensions: &mut Extensions) {
+    let socket = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
+    if let Some(Ok(fd)) = socket.map(|socket| socket.as_fd().try_clone_to_owned()) {
+        extensions.insert(Socket(TcpStream::from(fd)));
+    }
+}
+
+/// An answer before faults: status and JSON.
+struct Answer {
+    status: u16,
+    body: Value,
+    retry_after: Option<(&'static str, i64)>,
+}
+
+impl Answer {
+    fn new(status: u16, body: Value) -> Self {
+        Self { status, body, retry_after: None }
+    }
+}
+
+async fn acs_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = aliyun::answer(&request, &body, &mut lock(&state));
+    respond(&request, answer, fault).await
+}
+
+async fn webhook_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = webhook::answer(&request, &body, &mut lock(&state));
+    respond(&request, answer, fault).await
+}
+
+impl State {
+    /// The fault of a call to these numbers.
+    fn fault(&mut self, phones: &[String]) -> Option<Fault> {
+        self.next.pop_front().or_else(|| phones.iter().find_map(|phone| self.by_phone.get(phone).copied()))
+    }
+}
+
+/// Sends an answer the way the fault wants it. Faults that refuse have already changed the answer.
+async fn respond(request: &HttpRequest, answer: Answer, fault: Option<Fault>) -> HttpResponse {
+    let text = answer.body.to_string();
+    let mut response =
+        HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    response.content_type("application/json");
+    if let Some((name, value)) = answer.retry_after {
+        response.insert_header((name, value.to_string()));
+    }
+    match fault {
+        Some(Fault::Cut | Fault::LostAnswer) => {
+            if let Some(Socket(socket)) = request.conn_data() {
+                let _ = socket.shutdown(Shutdown::Both);
+            }
+            response.finish()
+        }
+        Some(Fault::Hang) => {
+            tokio::time::sleep(HANG).await;
+            response.finish()
+        }
+        Some(Fault::HtmlError) => {
+            HttpResponse::BadGateway().content_type("text/html").body("<html>502</html>")
+        }
+        Some(Fault::HalfAnswer) => {
+            let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+            let parts = [Ok(half), Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))];
+            response.no_chunking(text.len() as u64).streaming(stream::iter(parts))
+        }
+        Some(Fault::CutJson) => response.body(text[..text.len() / 2].to_owned()),
+        Some(
+            Fault::Throttled
+            | Fault::NumberInvalid
+            | Fault::FrequencyLimited
+            | Fault::Account
+            | Fault::Template
+            | Fault::ServerError,
+        )
+        | None => response.body(text),
+    }
+}
+
+/// A mainland number without its country code gets one.
+fn e164(number: &str) -> String {
+    match number.strip_prefix('+') {
+        Some(_) => number.to_owned(),
+        None if number.len() == 11 && number.starts_with('1') => format!("+86{number}"),
+        None => format!("+{number}"),
+    }
+}
