@@ -50,8 +50,9 @@ pub const fn from(event: DeliveryEvent) -> &'static [DeliveryState] {
         DeliveryEvent::GiveUp => &[Sending, Unknown],
         DeliveryEvent::LoseNumber => &[Pending, Sending],
         DeliveryEvent::Resend => &[Unknown],
-        // A receipt may overtake the answer, and settle an attempt whose delivery waits for its resend.
-        DeliveryEvent::Deliver => &[Pending, Sending, Accepted, Unknown, Undelivered],
+        // A receipt may overtake the answer, settle an attempt whose delivery waits for its resend, and come after we
+        // gave up.
+        DeliveryEvent::Deliver => &[Pending, Sending, Accepted, Unknown, Undelivered, Failed],
         DeliveryEvent::FailToDeliver => &[Sending, Accepted, Unknown],
         DeliveryEvent::Revive => &[Failed, Undelivered],
     }
@@ -95,7 +96,7 @@ mod tests {
             (Accepted, "deliver fail_to_deliver"),
             (Unknown, "accept give_up resend deliver fail_to_deliver"),
             (Undelivered, "deliver revive"),
-            (Failed, "revive"),
+            (Failed, "deliver revive"),
             (Delivered, ""),
             (Expired, ""),
             (Cancelled, ""),
