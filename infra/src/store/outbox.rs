@@ -5,11 +5,10 @@
 
 use mashang_domain::time::Timestamp;
 use mashang_entity::outbox;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
+use super::statement::Raw;
 use crate::queue::Task;
 
 /// Adds a task to the transaction.
@@ -28,13 +27,17 @@ pub struct Waiting {
     pub task: Option<Task>,
 }
 
-/// The oldest rows.
+/// The oldest rows. Each is read by itself, so that one that cannot be read does not hide the others.
 pub async fn oldest(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Waiting>, DbErr> {
-    let rows = outbox::Entity::find().order_by_asc(outbox::Column::CreatedAt).limit(limit).all(db).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Waiting { id: row.id, task: serde_json::from_value(row.task).ok() })
-        .collect())
+    let raw = Raw::new(db, "SELECT id, CAST(task AS text) AS task FROM outbox ORDER BY created_at LIMIT ");
+    let rows = db.query_all_raw(raw.bind(i64::try_from(limit).unwrap_or(i64::MAX)).done()).await?;
+    rows.iter()
+        .map(|row| {
+            let task: Option<String> = row.try_get("", "task")?;
+            let task = task.and_then(|text| serde_json::from_str(&text).ok());
+            Ok(Waiting { id: row.try_get("", "id")?, task })
+        })
+        .collect()
 }
 
 /// Removes rows that the queue has, or that nobody can read.

@@ -15,7 +15,7 @@ pub use claim::{Claim, NewAttempt, Unanswered, claim, logins, people, unanswered
 pub use dead_letter::{dead_letters, of_alert, resend};
 pub use login::enqueue_login;
 pub use receipt::{Match, ReceiptRow, Received, apply_receipts};
-pub use record::{Settled, move_waiting_calls, record};
+pub use record::{Settled, change_gateway, move_waiting_calls, record};
 pub use sweep::{
     Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown, settle_calls,
     settle_without_receipt, take_due,
@@ -38,4 +38,11 @@ pub async fn cancel_pending(tx: &impl ConnectionTrait, alert: Uuid, now: Timesta
 pub async fn any_in_flight(db: &impl ConnectionTrait, alert: Uuid) -> Result<bool, DbErr> {
     let raw = Raw::new(db, "SELECT 1 AS one FROM delivery WHERE state = 'sending' AND alert_id = ").bind(alert);
     Ok(db.query_one_raw(raw.sql(" LIMIT 1").done()).await?.is_some())
+}
+
+/// Gives up a delivery whose row cannot be read, so that it stops nobody else.
+pub async fn quarantine(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result<bool, DbErr> {
+    let raw = Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'unreadable', settled_at = ").bind(now);
+    let raw = raw.sql(" WHERE state = 'pending' AND id = ").bind(id);
+    Ok(db.execute_raw(raw.done()).await?.rows_affected() == 1)
 }

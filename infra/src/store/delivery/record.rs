@@ -5,6 +5,7 @@ use mashang_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use uuid::Uuid;
 
+use super::claim::{NewAttempt, write_attempts};
 use crate::store::statement::Raw;
 
 /// What one attempt came to, and where its delivery goes.
@@ -70,6 +71,19 @@ pub async fn record(
         .either("RETURNING delivery.id AS id", "RETURNING id");
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// Closes attempts that were refused and writes those at the next gateway, within the same claim. Answers for which
+/// deliveries the claim still stands.
+pub async fn change_gateway(
+    tx: &impl ConnectionTrait,
+    owner: Uuid,
+    refused: &[Settled],
+    next: &[NewAttempt],
+    now: Timestamp,
+) -> Result<Vec<Uuid>, DbErr> {
+    close_attempts(tx, refused, now).await?;
+    write_attempts(tx, next, owner, now).await
 }
 
 /// Writes the outcome of attempts, whoever owns the delivery by now.

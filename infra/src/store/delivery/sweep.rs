@@ -105,7 +105,7 @@ fn at_idempotent(raw: Raw, reconcile: &Reconcile) -> Raw {
         "EXISTS (SELECT 1 FROM attempt t WHERE t.delivery_id = delivery.id AND t.epoch = delivery.epoch AND t.gateway",
     );
     raw.any_word(reconcile.idempotent.iter().map(String::as_str)).sql(
-        " AND NOT EXISTS (SELECT 1 FROM attempt l WHERE l.delivery_id = t.delivery_id AND l.epoch = t.epoch \
+        " AND (t.outcome IS NULL OR t.outcome = 'unknown') AND NOT EXISTS (SELECT 1 FROM attempt l WHERE l.delivery_id = t.delivery_id AND l.epoch = t.epoch \
          AND l.started_at > t.started_at))",
     )
 }
