@@ -75,6 +75,8 @@ CREATE TABLE operation (
     end_requested_at TIME,
     ended_by UUID,
     ended_at TIME,
+    destruction_step text,
+    destruction JSON,
     certificate JSON
 )
 ;;

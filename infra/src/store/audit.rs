@@ -92,7 +92,7 @@ pub async fn head(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
 }
 
 /// Where the chain starts: the anchor that retention left, or the beginning.
-async fn anchor(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
+pub async fn anchor(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
     let anchor = audit_anchor::Entity::find_by_id(1).one(db).await?;
     Ok(anchor.map_or((0, GENESIS.to_vec()), |a| (a.seq, a.hash)))
 }
