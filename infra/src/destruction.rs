@@ -65,13 +65,20 @@ impl Destruction {
     /// # Errors
     /// When a step fails; the steps before stay done, and calling again repeats the failed one.
     pub async fn finish(&self) -> Result<Option<SignedCertificate>, DestructionError> {
-        loop {
-            let Some(row) = store::current(self.db.conn()).await? else { return Ok(None) };
-            match row.destruction_step {
-                None => return Ok(None),
-                Some(DestructionStep::Certified) => return Ok(store::certificate_of(&row)),
-                Some(done) => self.after(&row, done).await?,
-            }
+        while self.step().await? {}
+        let row = store::current(self.db.conn()).await?;
+        Ok(row.as_ref().and_then(store::certificate_of))
+    }
+
+    /// Does the next step; false when there is none.
+    ///
+    /// # Errors
+    /// When the step fails; it is not recorded then and can be repeated.
+    pub async fn step(&self) -> Result<bool, DestructionError> {
+        let Some(row) = store::current(self.db.conn()).await? else { return Ok(false) };
+        match row.destruction_step {
+            None | Some(DestructionStep::Certified) => Ok(false),
+            Some(done) => self.after(&row, done).await.map(|()| true),
         }
     }
 

@@ -137,6 +137,26 @@ pub async fn verify(db: &impl ConnectionTrait) -> Result<Verdict, DbErr> {
     }
 }
 
+/// As [`verify`], and the log must still hold the entry that was noted down as its head before: a log that was cut at
+/// its newest end verifies by itself.
+pub async fn verify_with_head(
+    db: &impl ConnectionTrait,
+    noted_seq: i64,
+    noted_hash: &[u8],
+) -> Result<Verdict, DbErr> {
+    let verdict = verify(db).await?;
+    let (anchor, _) = anchor(db).await?;
+    if noted_seq <= anchor || matches!(verdict, Verdict::Broken { .. }) {
+        return Ok(verdict);
+    }
+    let noted = audit::Entity::find_by_id(noted_seq).one(db).await?;
+    Ok(match noted {
+        Some(row) if row.hash == noted_hash => verdict,
+        Some(_) => Verdict::Broken { seq: noted_seq, reason: "this is not the entry that was noted as the head" },
+        None => Verdict::Broken { seq: noted_seq, reason: "the log ends before the head that was noted" },
+    })
+}
+
 fn fault(row: &audit::Model, expected_seq: i64, previous: &[u8]) -> Option<&'static str> {
     if row.seq != expected_seq {
         return Some("the entry is missing");

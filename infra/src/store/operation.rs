@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::db::Db;
 
 /// The lock under which PostgreSQL processes that start at once agree on one operation.
-const START_LOCK: i64 = 0x6d61_7368_616e_6702;
+const START_LOCK: i64 = 0x6d61_7368_616e_6703;
 
 /// The operation of this installation; none before the first start.
 pub async fn current(db: &impl ConnectionTrait) -> Result<Option<operation::Model>, DbErr> {
