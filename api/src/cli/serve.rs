@@ -16,6 +16,7 @@ pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::R
     let stop = lifecycle.soft.clone();
     lifecycle.spawn("metrics", telemetry.clone().keep_folding(stop));
     let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
+    let _wake_ups = crate::jobs::start(&app).await?;
     crate::http::warm_up().await;
     let listening = crate::http::server::start(app.clone())?;
     announce(&app, listening.address);
