@@ -98,6 +98,8 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     let keys = keys(&settings)?;
     tracing::info!(keys = ?keys.fingerprints(), "key ring");
     let db = database(&settings).await?;
+    let named = &settings.operation;
+    mashang_infra::store::operation::ensure(&db, &named.name, &named.legal_basis, clock.now()).await?;
     let redis = redis(&settings).await?;
     let lease = Duration::from_secs(settings.notifier.lease_seconds);
     let queue =

@@ -53,7 +53,7 @@ pub async fn request_code(
     let recent = login_code::recent(&*tx, &app.keys, phone, client_address, now).await?;
     check_limits(app, &recent, now)?;
     let id = Uuid::now_v7();
-    let code = login::code_of(app.keys.login_key(), id);
+    let code = login::code_of(&app.keys.login_key(), id);
     let expires_at = now + limits.code_ttl_seconds * SECOND;
     let new = NewCode { id, phone, client_address, channel, code: &code, expires_at };
     login_code::insert(&*tx, &app.keys, new, now).await?;

@@ -28,6 +28,7 @@ pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::R
             None
         }
     };
+    let _wake_ups = crate::jobs::start(&app).await?;
     crate::http::warm_up().await;
     let listening = crate::http::server::start(app.clone())?;
     announce(&app, listening.address, receipts);

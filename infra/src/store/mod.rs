@@ -6,11 +6,14 @@
 pub mod alert;
 pub mod audit;
 pub mod delivery;
+pub mod emptying;
 pub mod idempotency;
 pub mod login_code;
 pub mod notice;
+pub mod operation;
 pub mod outbox;
 pub mod person;
+pub mod retention;
 pub mod safety;
 pub mod session;
 pub mod staff;
