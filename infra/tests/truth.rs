@@ -4,7 +4,7 @@
 //! `MASHANG_CHECKINS` the check-ins (CSV or CSV.gz) that the first file is about. With `MASHANG_CHECKINS_1M` the larger
 //! `truth_boot1m.jsonl` runs as well. Every field of every case is compared, on every database there is.
 
-mod tables;
+mod trace_support;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -18,7 +18,7 @@ use mashang_domain::trace::{
 use mashang_domain::venue::{ScanPoint, repeats};
 use mashang_infra::store;
 use serde_json::{Value, json};
-use tables::{Row, TestDb, load, say};
+use trace_support::{Row, TestDb, load, say};
 use uuid::Uuid;
 
 /// The source's ids of people and venues, and ours.

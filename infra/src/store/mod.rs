@@ -1,13 +1,23 @@
 //! Named queries with intent, one file per subject. Nothing outside this room builds a query.
+//!
+//! A store function takes the connection it is given; where several statements belong together it is called inside a
+//! transaction that the use case opened.
 
+pub mod alert;
 pub mod audit;
+pub mod delivery;
+pub mod emptying;
 pub mod idempotency;
 pub mod import;
 mod import_copy;
 pub mod import_refs;
 pub mod login_code;
+pub mod notice;
+pub mod operation;
+pub mod outbox;
 pub mod partition;
 pub mod person;
+pub mod retention;
 pub mod safety;
 pub mod scan;
 mod scan_chain;
@@ -16,5 +26,6 @@ pub mod scan_history;
 pub mod scan_writer;
 pub mod session;
 pub mod staff;
+mod statement;
 pub mod trace;
 pub mod visits;
