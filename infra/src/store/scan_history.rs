@@ -1,13 +1,11 @@
-//! What scans tell: a person's own history, and how many are at a venue now.
-
-use std::collections::{HashMap, HashSet};
+//! A person's own history of scans, as they see it.
 
 use mashang_domain::time::Timestamp;
-use mashang_domain::venue::{Direction, SuspectReason, visits};
+use mashang_domain::venue::{Direction, SuspectReason};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use uuid::Uuid;
 
-use super::scan::{direction, neighbours, parse};
+use super::scan::{direction, parse};
 
 /// A recorded scan, as its person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,51 +56,4 @@ fn past_scan(row: &QueryResult) -> Result<PastScan, DbErr> {
         companions: row.try_get_by_index(8)?,
         suspect: reason.map(|word| parse("suspect_reason", &word)).transpose()?,
     })
-}
-
-/// Who is at a venue now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Occupancy {
-    pub people: u64,
-    /// Companions that these people gave when they came.
-    pub companions: u64,
-}
-
-/// Who is at the venue at `now` by the rules of visits, `dwell_ms` being the venue's usual stay. Whoever came longer ago
-/// and has not scanned out counts as gone. Doubted scans do not count.
-pub async fn occupancy(
-    db: &impl ConnectionTrait,
-    venue_id: Uuid,
-    now: Timestamp,
-    dwell_ms: i64,
-) -> Result<Occupancy, DbErr> {
-    const CAME: &str = "\
-        SELECT person_id, id, companions FROM scan \
-        WHERE venue_id = $1 AND at > $2 AND at <= $3 AND direction = 'in' AND NOT repeat AND NOT suspect";
-    let since = now - dwell_ms;
-    let values = [venue_id.into(), since.millis().into(), now.millis().into()];
-    let rows =
-        db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), CAME, values)).await?;
-    let mut companions: HashMap<Uuid, i16> = HashMap::new();
-    let mut people = HashSet::new();
-    for row in &rows {
-        people.insert(row.try_get_by_index::<Uuid>(0)?);
-        companions.insert(row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-    }
-    let people: Vec<Uuid> = people.into_iter().collect();
-    let mut scans: HashMap<Uuid, Vec<_>> = HashMap::new();
-    for there in neighbours(db, &people, since, now).await?.into_iter().filter(|n| !n.verdict.repeat) {
-        scans.entry(there.person_id).or_default().push(there.sighting.point);
-    }
-    let mut found = Occupancy::default();
-    for scans in scans.values() {
-        let here = visits(scans, |_| dwell_ms).into_iter().filter(|v| {
-            v.venue_id == venue_id && v.start <= now && now < v.end && companions.contains_key(&v.scan_id)
-        });
-        if let Some(with) = here.filter_map(|v| companions.get(&v.scan_id)).max() {
-            found.people += 1;
-            found.companions += u64::try_from(*with).unwrap_or(0);
-        }
-    }
-    Ok(found)
 }
