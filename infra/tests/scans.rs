@@ -14,9 +14,9 @@ use mashang_domain::venue::{Direction, ScanPoint, ScanSource, SuspectReason};
 use mashang_entity::scan;
 use mashang_infra::clock::Clock;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::store::occupancy::{Occupancy, occupancy};
 use mashang_infra::store::partition;
 use mashang_infra::store::scan::erase_person_scans;
-use mashang_infra::store::occupancy::{Occupancy, occupancy};
 use mashang_infra::store::scan_history::scans_of_person;
 use mashang_infra::store::scan_writer::{
     NewScan, Outcome, RecordError, Recorded, ScanWriter, plausibility_rules,

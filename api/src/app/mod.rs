@@ -5,6 +5,7 @@ pub mod import;
 pub mod me;
 pub mod operation;
 pub mod retention;
+pub mod scan;
 pub mod session;
 pub mod sign_in;
 pub mod staff;

@@ -6,11 +6,13 @@ pub mod health;
 pub mod me;
 pub mod operation;
 pub mod retention;
+pub mod scan;
 pub mod staff;
 pub mod venue;
 pub mod venue_code;
 pub mod venue_import;
 pub mod venue_poster;
+pub mod visit_import;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -21,9 +23,11 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     me::configure(config);
     operation::configure(config);
     retention::configure(config);
+    scan::configure(config);
     staff::configure(config);
     venue_import::configure(config);
     venue_poster::configure(config);
     venue_code::configure(config);
     venue::configure(config);
+    visit_import::configure(config);
 }

@@ -196,6 +196,7 @@ pub async fn create_venues(
         manager_id: Set(None),
         decided_by: Set(by),
         decided_at: Set(Some(now)),
+        decided_reason: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };

@@ -66,8 +66,8 @@ pub struct Recorded {
 }
 
 /// The key that makes a scan idempotent: half of the SHA-256 over person and client id.
-fn key_of(scan: &NewScan) -> Uuid {
-    let digest = Sha256::new().chain_update(scan.person_id).chain_update(&scan.client_scan_id).finalize();
+fn key_of(person_id: Uuid, client_scan_id: &str) -> Uuid {
+    let digest = Sha256::new().chain_update(person_id).chain_update(client_scan_id).finalize();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
     Uuid::from_bytes(half)
@@ -80,7 +80,7 @@ pub(crate) async fn record_group(
     rules: &PlausibilityRules,
     now: Timestamp,
 ) -> Result<Vec<Recorded>, DbErr> {
-    let keys: Vec<Uuid> = scans.iter().map(key_of).collect();
+    let keys: Vec<Uuid> = scans.iter().map(|s| key_of(s.person_id, &s.client_scan_id)).collect();
     let people: Vec<Uuid> = scans.iter().map(|s| s.person_id).collect();
     let tx = db.begin_write().await?;
     scan::lock_people(&*tx, &people).await?;
@@ -204,6 +204,16 @@ fn answered(keys: &[Uuid], mut answers: HashMap<Uuid, Recorded>) -> Vec<Recorded
         }
     }
     told
+}
+
+/// The answer that a person's `client_scan_id` has had, if it has had one.
+pub async fn answer_of(
+    db: &impl ConnectionTrait,
+    person_id: Uuid,
+    client_scan_id: &str,
+) -> Result<Option<Recorded>, DbErr> {
+    let key = key_of(person_id, client_scan_id);
+    Ok(known(db, &[key]).await?.remove(&key))
 }
 
 /// The answers to keys that are there already.

@@ -57,3 +57,17 @@ fn past_scan(row: &QueryResult) -> Result<PastScan, DbErr> {
         suspect: reason.map(|word| parse("suspect_reason", &word)).transpose()?,
     })
 }
+
+/// The names of a venue and of a part of it, whatever their state.
+pub async fn place_names(
+    db: &impl ConnectionTrait,
+    venue_id: Uuid,
+    zone_id: Option<Uuid>,
+) -> Result<(String, Option<String>), DbErr> {
+    const SQL: &str = "\
+        SELECT v.name, (SELECT z.name FROM zone AS z WHERE z.id = $2) FROM venue AS v WHERE v.id = $1";
+    let values = [venue_id.into(), zone_id.into()];
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), SQL, values);
+    let Some(row) = db.query_one_raw(statement).await? else { return Ok((String::new(), None)) };
+    Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
+}
