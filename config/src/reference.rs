@@ -186,4 +186,12 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_sample_of_production_is_accepted() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy/production.toml");
+        let settings = crate::load_with(Some(&path), Vec::new()).expect("loads");
+        let refusals: Vec<String> = crate::check::check(&settings).iter().map(ToString::to_string).collect();
+        assert!(settings.production() && refusals.is_empty(), "{refusals:?}");
+    }
 }
