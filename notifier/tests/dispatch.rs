@@ -25,8 +25,6 @@ use uuid::Uuid;
 
 use DeliveryState::{Accepted, Cancelled, Delivered, Expired, Failed, Pending, Sending, Skipped, Undelivered, Unknown, Unreachable};
 
-const MULTI: usize = 4;
-
 fn receipt(of: &Reached, delivered: bool) -> Receipt {
     Receipt {
         gateway: "fake".into(),
@@ -54,7 +52,7 @@ async fn sweep(running: &Running) -> Swept {
     swept
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_thousand_people_are_warned_exactly_once() {
     each(&[], async |bench| {
         let people = bench.people(2_000).await;
@@ -79,7 +77,7 @@ async fn two_thousand_people_are_warned_exactly_once() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_worker_killed_between_claim_and_call_costs_delay_only() {
     each(&[], async |bench| {
         let people = bench.people(300).await;
@@ -104,7 +102,7 @@ async fn a_worker_killed_between_claim_and_call_costs_delay_only() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_answer_that_was_not_recorded_is_settled_by_its_receipt() {
     each(&[], async |bench| {
         let people = bench.people(300).await;
@@ -144,7 +142,7 @@ fn raw(bench: &Bench, sql: &str) -> sea_orm::Statement {
     sea_orm::Statement::from_string(bench.db.conn().get_database_backend(), sql)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_notifiers_do_each_thing_once() {
     each(&[], async |bench| {
         let people = bench.people(1_000).await;
@@ -167,7 +165,7 @@ async fn two_notifiers_do_each_thing_once() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn redis_may_be_wiped_at_any_time() {
     each(&[], async |bench| {
         let Some(redis) = &bench.redis else { return };
@@ -187,7 +185,7 @@ async fn redis_may_be_wiped_at_any_time() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn receipts_move_forward_only() {
     each(&[], async |bench| {
         let people = bench.people(4).await;
@@ -226,7 +224,7 @@ async fn receipts_move_forward_only() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn refusals_are_tried_again_by_the_schedule() {
     each(&[("DISPATCH__JITTER", "0.0")], async |bench| {
         let people = bench.people(3).await;
@@ -276,7 +274,7 @@ async fn refusals_are_tried_again_by_the_schedule() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tries_are_spent_and_the_reason_stays() {
     each(&[("DISPATCH__MAX_TRIES", "3"), ("DISPATCH__RETRY_SECONDS", "1")], async |bench| {
         let people = bench.people(1).await;
@@ -297,7 +295,7 @@ async fn tries_are_spent_and_the_reason_stays() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_definite_refusal_goes_to_the_next_gateway_at_once() {
     each(&[], async |bench| {
         let people = bench.people(50).await;
@@ -322,7 +320,7 @@ async fn a_definite_refusal_goes_to_the_next_gateway_at_once() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_bad_item_stops_nobody() {
     each(&[], async |bench| {
         let people = bench.people(64).await;
@@ -364,7 +362,7 @@ async fn one_bad_item_stops_nobody() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_stale_warning_is_not_sent() {
     each(&[], async |bench| {
         let people = bench.people(5).await;
@@ -381,7 +379,7 @@ async fn a_stale_warning_is_not_sent() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cancelled_alert_stops_what_is_not_sent() {
     each(&[("NOTIFIER__BATCH", "10"), ("NOTIFIER__CONCURRENCY", "2")], async |bench| {
         let people = bench.people(400).await;
@@ -407,7 +405,7 @@ async fn a_cancelled_alert_stops_what_is_not_sent() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_is_warned_twice_in_a_day_at_the_same_level() {
     each(&[], async |bench| {
         let people = bench.people(6).await;
@@ -436,7 +434,7 @@ async fn nobody_is_warned_twice_in_a_day_at_the_same_level() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_was_merged_into_a_cancelled_alert_is_warned_after_all() {
     each(&[], async |bench| {
         let people = bench.people(3).await;
@@ -457,7 +455,7 @@ async fn who_was_merged_into_a_cancelled_alert_is_warned_after_all() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn calls_ring_by_day_and_urgent_ones_at_night() {
     each(&[], async |bench| {
         bench.hand.set(Timestamp::parse("2020-02-12T22:30:00+08:00").unwrap());
@@ -485,7 +483,7 @@ async fn calls_ring_by_day_and_urgent_ones_at_night() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_call_follows_an_sms_without_receipt() {
     each(&[], async |bench| {
         let people = bench.people(3).await;
@@ -514,7 +512,7 @@ async fn a_call_follows_an_sms_without_receipt() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_correction_goes_to_exactly_those_who_were_warned() {
     each(&[("NOTIFIER__CHUNK", "7")], async |bench| {
         let people = bench.people(40).await;
@@ -552,7 +550,7 @@ async fn a_correction_goes_to_exactly_those_who_were_warned() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_drill_walks_the_whole_way_and_sends_nothing() {
     each(&[], async |bench| {
         let people = bench.people(20).await;
@@ -573,7 +571,7 @@ async fn a_drill_walks_the_whole_way_and_sends_nothing() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn login_codes_travel_the_same_road_and_never_twice() {
     each(&[], async |bench| {
         let people = bench.people(3).await;
@@ -598,7 +596,7 @@ async fn login_codes_travel_the_same_road_and_never_twice() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_idempotent_gateway_gets_the_same_reference_again_at_once() {
     each(&[], async |bench| {
         let people = bench.people(20).await;
@@ -616,7 +614,7 @@ async fn an_idempotent_gateway_gets_the_same_reference_again_at_once() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_has_no_number_is_on_the_work_list() {
     each(&[], async |bench| {
         let people = bench.people(2).await;
@@ -633,7 +631,7 @@ async fn who_has_no_number_is_on_the_work_list() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_soft_stop_leaves_nothing_half_done() {
     each(&[], async |bench| {
         let people = bench.people(500).await;
@@ -652,7 +650,7 @@ async fn a_soft_stop_leaves_nothing_half_done() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = MULTI)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_listener_takes_receipts_and_tells_its_health() {
     each(&[], async |bench| {
         let people = bench.people(2).await;
