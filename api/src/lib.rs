@@ -1,1 +1,13 @@
+//! The mini-program API of Mashang.
+//!
+//! `routes` (JSON) and `pages` (HTML for people) call `app` (use cases); `http` is the frame around them, `render` draws
+//! posters, `cli` has the sub-commands.
 
+pub mod app;
+pub mod cli;
+pub mod error;
+pub mod http;
+pub mod render;
+pub mod routes;
+pub mod start;
+pub mod state;

@@ -250,10 +250,13 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
         &g.name,
         "must be letters, digits, - and _: it stands in URLs and metrics",
     );
-    c.refuse_if(g.rate_per_second == Some(0), &key("rate_per_second"), 0, "must be at least 1");
-    if let Some(max_batch) = g.max_batch {
-        c.within(&key("max_batch"), max_batch, 1, 1000);
-    }
+    c.refuse_if(g.rate_per_second == 0, &key("rate_per_second"), 0, "must be at least 1");
+    c.refuse_if(
+        g.max_batch == 0 || g.max_batch > 1000,
+        &key("max_batch"),
+        g.max_batch,
+        "must lie between 1 and 1000",
+    );
     let needed = 2 * g.timeout_ms + 1000;
     c.refuse_if(
         s.notifier.lease_seconds * 1000 < needed,
@@ -270,9 +273,7 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
         );
         return;
     }
-    // Absent means the provider's public host, over https.
-    let endpoint = g.endpoint.as_deref().unwrap_or("https://");
-    c.refuse_if(!endpoint.starts_with("http"), &key("endpoint"), endpoint, "must be an http(s) address");
+    c.refuse_if(!g.endpoint.starts_with("http"), &key("endpoint"), &g.endpoint, "must be an http(s) address");
     c.refuse_if(
         g.access_key_secret.expose_secret().is_empty(),
         &key("access_key_secret"),
@@ -287,14 +288,14 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
     );
     if s.production() {
         c.refuse_if(
-            !endpoint.starts_with("https://"),
+            !g.endpoint.starts_with("https://"),
             &key("endpoint"),
-            endpoint,
+            &g.endpoint,
             "production sends numbers over https only",
         );
-        let host = endpoint.split("://").nth(1).unwrap_or("");
+        let host = g.endpoint.split("://").nth(1).unwrap_or("");
         let loopback = ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|p| host.starts_with(p));
-        c.refuse_if(loopback, &key("endpoint"), endpoint, "production refuses a gateway on the loopback");
+        c.refuse_if(loopback, &key("endpoint"), &g.endpoint, "production refuses a gateway on the loopback");
         let demo = g.access_key_secret.expose_secret().to_ascii_lowercase().contains("test");
         c.refuse_if(demo, &key("access_key_secret"), "(hidden)", "looks like a test secret");
     }

@@ -104,6 +104,8 @@ async fn postgres(settings: &Database) -> Result<Db, DbErr> {
             ("statement_timeout", statement_timeout.as_str()),
             ("idle_in_transaction_session_timeout", "30000"),
             ("lock_timeout", "10000"),
+            // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
+            ("jit", "off"),
             ("tcp_user_timeout", "10000"),
         ])
     });
@@ -129,4 +131,29 @@ async fn sqlite(settings: &Database) -> Result<Db, DbErr> {
     });
     let conn = sea_orm::Database::connect(options).await?;
     Ok(Db { conn, turn: Some(Arc::new(Mutex::new(()))) })
+}
+
+/// Whether trying again may help: the connection is gone, the pool is empty, the server is starting, stopping, out of
+/// space, or gave up waiting for a lock.
+pub fn is_transient(error: &DbErr) -> bool {
+    use sea_orm::{RuntimeErr, SqlxError};
+    let runtime = match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Exec(e) | DbErr::Query(e) => e,
+        _ => return false,
+    };
+    let RuntimeErr::SqlxError(e) = runtime else { return false };
+    match e.as_ref() {
+        SqlxError::Io(_)
+        | SqlxError::PoolTimedOut
+        | SqlxError::PoolClosed
+        | SqlxError::WorkerCrashed
+        | SqlxError::Protocol(_) => true,
+        // 08 connection, 53 resources, 57 operator intervention, 40 rollback, 55P03 lock; SQLite: 5 busy, 6 locked, 13 full.
+        SqlxError::Database(d) => d.code().is_some_and(|c| {
+            ["08", "53", "57", "40", "55P03"].iter().any(|p| c.starts_with(p) && c.len() == 5)
+                || c.parse::<i32>().is_ok_and(|n| c.len() < 5 && matches!(n & 0xff, 5 | 6 | 13))
+        }),
+        _ => false,
+    }
 }

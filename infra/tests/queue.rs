@@ -61,7 +61,7 @@ impl Bench {
     async fn add_entry(&self, field: &str, value: &[u8]) {
         let Rubbish::Redis(redis, queue) = &self.rubbish else { panic!("a test of Redis") };
         let mut connection = redis.pools().get().await.unwrap();
-        let mut add = redis::cmd("XADD");
+        let mut add = ::redis::cmd("XADD");
         add.arg(queue.stream(Priority::Alert)).arg("*").arg(field).arg(value);
         let _: String = add.query_async(&mut connection).await.unwrap();
     }
@@ -102,6 +102,8 @@ async fn drain(queue: Arc<dyn Queue>) -> Vec<Task> {
         }
         all.extend(read(&taken));
         finish(&*queue, &taken).await;
+        // The queue in memory never waits for anything, and the other consumer wants its turn.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -171,6 +173,22 @@ async fn what_is_not_done_comes_back_after_its_lease(bench: Bench) {
     finish(&*second, &again).await;
     tokio::time::sleep(LEASE + LEASE / 2).await;
     assert!(first.take(3, NO_WAIT).await.unwrap().is_empty());
+}
+
+async fn the_many_that_a_dead_taker_held_come_back_at_once(bench: Bench) {
+    let (first, second) = (bench.first, bench.second);
+    first.push(Priority::Alert, &tasks(0..100)).await.unwrap();
+    assert!(second.take(2, NO_WAIT).await.unwrap().len() == 2);
+    assert_eq!(first.take(98, NO_WAIT).await.unwrap().len(), 98);
+    tokio::time::sleep(LEASE + LEASE / 3).await;
+    let begun = Instant::now();
+    let mut back = Vec::new();
+    for _ in 0..10 {
+        let taken = second.take(10, NO_WAIT).await.unwrap();
+        finish(&*second, &taken).await;
+        back.extend(read(&taken));
+    }
+    assert_eq!(back.len(), 100, "after {:?}", begun.elapsed());
 }
 
 async fn what_is_done_is_gone(bench: Bench) {
@@ -254,6 +272,7 @@ suite! {
     a_waiting_take_is_woken_by_a_push,
     an_empty_queue_answers_after_the_wait,
     what_is_not_done_comes_back_after_its_lease,
+    the_many_that_a_dead_taker_held_come_back_at_once,
     what_is_done_is_gone,
     two_consumers_share_and_take_nothing_twice,
     the_depth_tells_waiting_from_pending,
@@ -336,16 +355,59 @@ async fn a_redis_that_hangs_delays_and_loses_nothing() {
     let begun = Instant::now();
     assert!(queue.push(Priority::Alert, &[task(5)]).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(4), "bounded: {:?}", begun.elapsed());
-    let reading = tokio::spawn({
-        let queue = queue.clone();
-        async move { while queue.take(2, PATIENCE).await.is_err() {} }
-    });
+    let reading = tokio::spawn(take_until(queue.clone(), task(6)));
     tokio::time::sleep(Duration::from_secs(8)).await;
     bench.server().signal("CONT");
     let resumed = Instant::now();
     bench.second.push(Priority::Login, &[task(6)]).await.unwrap();
     tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
-    assert!(resumed.elapsed() < Duration::from_secs(3), "{:?}", resumed.elapsed());
+    assert!(resumed.elapsed() < Duration::from_secs(4), "{:?}", resumed.elapsed());
+}
+
+/// Takes, over all failures, until `wanted` came.
+async fn take_until(queue: Arc<dyn Queue>, wanted: Task) {
+    loop {
+        let taken = queue.take(2, PATIENCE).await.unwrap_or_default();
+        finish(&*queue, &taken).await;
+        if read(&taken).contains(&wanted) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_blocks_for_longer_than_a_command_may_take() {
+    let Some(redis) = TestRedis::start().await else { return };
+    let namespace = redis.namespace.clone();
+    let queue =
+        Arc::new(RedisQueue::new(redis.pools(), QueueOptions { namespace, ..QueueOptions::default() }));
+    let waiting = tokio::spawn({
+        let queue = queue.clone();
+        async move { queue.take(2, PATIENCE).await }
+    });
+    tokio::time::sleep(redis.pools().response_timeout() * 5 / 2).await;
+    assert!(!waiting.is_finished());
+    queue.push(Priority::Alert, &[task(1)]).await.unwrap();
+    let pushed = Instant::now();
+    assert_eq!(read(&waiting.await.unwrap().unwrap()), [task(1)]);
+    assert!(pushed.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_and_goes_on_when_there_is_room() {
+    let Some(mut redis) = TestRedis::private() else { return };
+    redis.up().await;
+    let mut connection = redis.pools().get().await.unwrap();
+    let bench = Bench::over(redis);
+    let queue = bench.first;
+    queue.push(Priority::Alert, &tasks(0..3)).await.unwrap();
+    for (limit, fits) in [("1", false), ("0", true)] {
+        let mut set = ::redis::cmd("CONFIG");
+        set.arg("SET").arg("maxmemory").arg(limit);
+        let () = set.query_async(&mut connection).await.unwrap();
+        assert_eq!(queue.push(Priority::Alert, &[task(9)]).await.is_ok(), fits);
+    }
+    assert_eq!(drain(queue).await, [task(0), task(1), task(2), task(9)]);
 }
 
 #[tokio::test]

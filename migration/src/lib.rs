@@ -3,6 +3,7 @@
 //! Each migration is plain SQL with a handful of portable type words (see [`sql`]), so that what runs can be read.
 //! Instants are `TIME`: milliseconds since the Unix epoch. Words of closed lists are text; the rules own the lists.
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m20200210_000001_people;

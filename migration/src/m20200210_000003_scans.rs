@@ -49,6 +49,12 @@ CREATE INDEX scan_venue_at ON scan (venue_id, at)
 ;;
 CREATE INDEX scan_person_at ON scan (person_id, at)
 ;;
+--postgres
+CREATE INDEX scan_venue_out ON scan (venue_id, at) INCLUDE (person_id) WHERE direction = 'out' AND NOT repeat
+;;
+--sqlite
+CREATE INDEX scan_venue_out ON scan (venue_id, at, person_id) WHERE direction = 'out' AND NOT repeat
+;;
 CREATE TABLE scan_key (
     key UUID PRIMARY KEY,
     scan_id UUID NOT NULL,

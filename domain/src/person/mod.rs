@@ -3,8 +3,10 @@
 pub mod actor;
 pub mod login;
 pub mod phone;
+pub mod right;
 pub mod role;
 
 pub use actor::Actor;
 pub use phone::{Phone, PhoneError};
+pub use right::Right;
 pub use role::{Division, Role};

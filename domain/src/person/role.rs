@@ -64,6 +64,11 @@ impl Division {
         Ok(Self(prefix.to_owned()))
     }
 
+    /// A prefix that was stored by us.
+    pub fn parse_stored(prefix: &str) -> Self {
+        Self(prefix.to_owned())
+    }
+
     /// The prefix that codes inside start with.
     pub fn prefix(&self) -> &str {
         &self.0

@@ -3,9 +3,12 @@
 pub mod category;
 pub mod code;
 pub mod plausibility;
+pub mod repeat;
 pub mod visit;
 
 pub use category::Category;
+pub use repeat::{recorded, repeats};
+pub use visit::{OutSource, ScanPoint, Visit, visits};
 
 crate::macros::words! {
     /// Which of a venue's two codes was scanned.

@@ -5,10 +5,9 @@
 //! process that was cut off from the announcements drops everything when it hears them again.
 
 mod announcements;
+mod entries;
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,83 +15,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::announcements::Announcements;
+pub use self::entries::Cache;
+use self::entries::Forget;
 use crate::redis::RedisPools;
-
-/// Entries share this many counters of changes.
-const STRIPES: usize = 64;
-
-/// Values of one kind by their id. Clones share the entries.
-pub struct Cache<V>(Arc<Entries<V>>);
-
-struct Entries<V> {
-    values: moka::sync::Cache<Uuid, V>,
-    /// Counts the invalidations of the ids of a stripe, so that a value read before one is not kept after it.
-    changes: [AtomicU64; STRIPES],
-}
-
-impl<V> Clone for Cache<V> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<V: Clone + Send + Sync + 'static> Cache<V> {
-    fn new(capacity: u64, time_to_live: Duration) -> Self {
-        let values = moka::sync::Cache::builder().max_capacity(capacity).time_to_live(time_to_live).build();
-        Self(Arc::new(Entries { values, changes: std::array::from_fn(|_| AtomicU64::new(0)) }))
-    }
-
-    pub fn get(&self, id: Uuid) -> Option<V> {
-        self.0.values.get(&id)
-    }
-
-    /// The value of `id`, loaded when it is not here. A value that was invalidated while it was loaded is answered
-    /// and not kept. Two who ask at once may both load.
-    ///
-    /// # Errors
-    /// Those of `load`; nothing is kept then.
-    pub async fn get_or_load<E, F>(&self, id: Uuid, load: F) -> Result<V, E>
-    where
-        F: Future<Output = Result<V, E>>,
-    {
-        if let Some(value) = self.get(id) {
-            return Ok(value);
-        }
-        let changes = &self.0.changes[stripe(id)];
-        let before = changes.load(Ordering::SeqCst);
-        let value = load.await?;
-        self.0.values.insert(id, value.clone());
-        // Counted after the insert: whoever counts later than this look removes later than the insert.
-        if changes.load(Ordering::SeqCst) != before {
-            self.0.values.invalidate(&id);
-        }
-        Ok(value)
-    }
-}
-
-/// What an announcement does, whatever the type of the values.
-trait Forget: Send + Sync {
-    fn forget(&self, id: Uuid);
-    fn forget_all(&self);
-}
-
-impl<V: Clone + Send + Sync + 'static> Forget for Entries<V> {
-    fn forget(&self, id: Uuid) {
-        self.changes[stripe(id)].fetch_add(1, Ordering::SeqCst);
-        self.values.invalidate(&id);
-    }
-
-    fn forget_all(&self) {
-        for stripe in &self.changes {
-            stripe.fetch_add(1, Ordering::SeqCst);
-        }
-        self.values.invalidate_all();
-    }
-}
-
-fn stripe(id: Uuid) -> usize {
-    usize::from(id.as_bytes()[15]) % STRIPES
-}
 
 /// All caches of a process and its connection with those of the others. Clones share them.
 #[derive(Clone)]
@@ -101,8 +26,11 @@ pub struct Caches {
     announcements: Option<Announcements>,
 }
 
+/// Every cache of a process by the kind of its values; several may hold one kind.
+type ByKind = HashMap<&'static str, Vec<Arc<dyn Forget>>>;
+
 #[derive(Clone, Default)]
-struct Kinds(Arc<RwLock<HashMap<&'static str, Vec<Arc<dyn Forget>>>>>);
+struct Kinds(Arc<RwLock<ByKind>>);
 
 impl Kinds {
     fn forget(&self, kind: &str, id: Uuid) {
@@ -136,7 +64,7 @@ impl Caches {
     {
         let cache = Cache::new(capacity, time_to_live);
         let mut kinds = self.kinds.0.write().unwrap_or_else(PoisonError::into_inner);
-        kinds.entry(kind).or_default().push(cache.0.clone());
+        kinds.entry(kind).or_default().push(cache.forgetful());
         cache
     }
 
@@ -213,7 +141,6 @@ mod tests {
         for n in 0..1_000 {
             load(&cache, Uuid::from_u128(n), 0).await;
         }
-        cache.0.values.run_pending_tasks();
-        assert!(cache.0.values.entry_count() <= 10);
+        assert!(cache.len() <= 10);
     }
 }

@@ -12,10 +12,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    CAPACITY, Priority, Queue, QueueError, QueueOptions, Receipt, StreamDepth, Taken, Task, decode, encode,
-    quarantined,
-};
+use super::task::{decode, encode, quarantined};
+use super::{CAPACITY, Priority, Queue, QueueError, QueueOptions, Receipt, StreamDepth, Taken, Task};
 
 /// See [`Queue`]; share it in an `Arc`.
 pub struct MemoryQueue {

@@ -8,23 +8,21 @@
 //! - While Redis is away, takes fail, each after a pause that grows to a second.
 
 mod claim;
+mod depth;
 mod reader;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::redis::streams::{StreamPendingReply, StreamRangeReply};
-use ::redis::{AsyncCommands, RedisError, cmd, pipe};
+use ::redis::{RedisError, cmd, pipe};
 use async_trait::async_trait;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::claim::Claims;
 use self::reader::{Reader, Readers};
-use super::{
-    CAPACITY, Priority, Queue, QueueError, QueueOptions, Receipt, StreamDepth, Taken, Task, encode,
-    quarantined,
-};
+use super::task::{encode, quarantined};
+use super::{CAPACITY, Priority, Queue, QueueError, QueueOptions, Receipt, StreamDepth, Taken, Task};
 use crate::redis::RedisPools;
 
 /// `{mashang:queue}:login` and `{mashang:queue}:alert`, with the installation's namespace. The braces keep both
@@ -215,33 +213,9 @@ impl Queue for RedisQueue {
     async fn depth(&self) -> Result<Vec<StreamDepth>, QueueError> {
         let mut depths = Vec::new();
         for priority in Priority::ALL {
-            depths.push(self.depth_of(priority).await?);
+            depths
+                .push(depth::measure(&mut self.pools.get().await?, self.keys.of(priority), priority).await?);
         }
         Ok(depths)
-    }
-}
-
-impl RedisQueue {
-    async fn depth_of(&self, priority: Priority) -> Result<StreamDepth, QueueError> {
-        let mut connection = self.pools.get().await?;
-        let key = self.keys.of(priority);
-        let mut ask = pipe();
-        ask.cmd("XLEN").arg(key).cmd("XRANGE").arg(key).arg("-").arg("+").arg("COUNT").arg(1).cmd("TIME");
-        let (length, oldest, (secs, micros)): (usize, StreamRangeReply, (u64, u64)) =
-            ask.query_async(&mut connection).await?;
-        let pending = match connection.xpending(key, GROUP).await {
-            Ok(reply) => StreamPendingReply::count(&reply),
-            Err(e) if code_is_gone(&e) => 0,
-            Err(e) => return Err(e.into()),
-        };
-        let now_ms = secs * 1_000 + micros / 1_000;
-        // The first part of an id is the time of its push.
-        let pushed_ms = oldest.ids.first().and_then(|entry| entry.id.split('-').next()?.parse::<u64>().ok());
-        Ok(StreamDepth {
-            priority,
-            waiting: length.saturating_sub(pending),
-            pending,
-            oldest_ms: pushed_ms.map(|at| now_ms.saturating_sub(at)),
-        })
     }
 }

@@ -22,8 +22,6 @@ use super::{Batch, Gateway, Now, ReceiptMatch, Recipient, TemplateKey};
 
 /// Messages that are kept, the newest.
 const KEPT: usize = 1_000;
-const RATE: u32 = 10_000;
-const MAX_BATCH: usize = 100;
 
 /// A message that would have been sent. `Debug` does not show number, variables and text.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,7 +40,7 @@ pub struct LoggedMessage {
 pub struct LogGateway {
     name: String,
     channel: Channel,
-    settings: Arc<Shared>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
@@ -55,28 +53,42 @@ struct Shared {
     now: Now,
 }
 
-impl LogGateway {
-    /// Fails when `endpoint` is neither a path nor a `file:` URL.
-    pub fn new(settings: &GatewaySettings, channel: Channel, now: Now) -> Result<Self, BuildError> {
-        let file = settings
-            .endpoint
-            .as_deref()
-            .map(file_path)
-            .map(|path| path.ok_or_else(|| BuildError::Endpoint { gateway: settings.name.clone() }));
-        let shared = Shared {
-            file: file.transpose()?,
+impl Shared {
+    fn new(now: Now) -> Self {
+        Self {
+            file: None,
             writing: tokio::sync::Mutex::default(),
             kept: Mutex::default(),
-            max_batch: settings.max_batch.unwrap_or(MAX_BATCH),
-            rate: settings.rate_per_second.unwrap_or(RATE),
+            max_batch: 100,
+            rate: 10_000,
             now,
+        }
+    }
+}
+
+impl LogGateway {
+    /// Fails when `endpoint` is neither empty nor an absolute path nor a `file:` URL.
+    pub fn new(settings: &GatewaySettings, channel: Channel, now: Now) -> Result<Self, BuildError> {
+        let file = match settings.endpoint.as_str() {
+            "" => None,
+            endpoint => {
+                let wrong = || BuildError::Endpoint { gateway: settings.name.clone() };
+                Some(file_path(endpoint).ok_or_else(wrong)?)
+            }
         };
-        Ok(Self { name: settings.name.clone(), channel, settings: Arc::new(shared) })
+        let (max_batch, rate) = (settings.max_batch, settings.rate_per_second);
+        let shared = Shared { file, max_batch, rate, ..Shared::new(now) };
+        Ok(Self { name: settings.name.clone(), channel, shared: Arc::new(shared) })
+    }
+
+    /// Without a file and without limits worth the name.
+    pub fn in_memory(name: String, channel: Channel, now: Now) -> Self {
+        Self { name, channel, shared: Arc::new(Shared::new(now)) }
     }
 
     /// The same store of messages on another channel, under another name.
     pub fn also(&self, channel: Channel, name: String) -> Self {
-        Self { name, channel, settings: Arc::clone(&self.settings) }
+        Self { name, channel, shared: Arc::clone(&self.shared) }
     }
 
     /// The last messages, oldest first, of this handle and all that share its store.
@@ -85,12 +97,12 @@ impl LogGateway {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<LoggedMessage>> {
-        self.settings.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, template: &TemplateKey, recipient: &Recipient) -> LoggedMessage {
         let message = LoggedMessage {
-            at: (self.settings.now)(),
+            at: (self.shared.now)(),
             channel: self.channel,
             template: template.clone(),
             phone: recipient.phone.clone(),
@@ -108,8 +120,8 @@ impl LogGateway {
 
     /// Appends one JSON line per message. A full disk does not stop a demonstration: the failure is only logged.
     async fn append(&self, lines: &str) {
-        let Some(path) = &self.settings.file else { return };
-        let _writing = self.settings.writing.lock().await;
+        let Some(path) = &self.shared.file else { return };
+        let _writing = self.shared.writing.lock().await;
         let written = async {
             let mut file = tokio::fs::OpenOptions::new().create(true).append(true).open(path).await?;
             file.write_all(lines.as_bytes()).await?;
@@ -142,7 +154,7 @@ impl Gateway for LogGateway {
     }
 
     fn max_batch(&self) -> usize {
-        self.settings.max_batch
+        self.shared.max_batch
     }
 
     fn per_recipient_variables(&self) -> bool {
@@ -150,7 +162,7 @@ impl Gateway for LogGateway {
     }
 
     fn rate_per_second(&self) -> u32 {
-        self.settings.rate
+        self.shared.rate
     }
 
     fn idempotent(&self) -> bool {

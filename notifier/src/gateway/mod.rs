@@ -17,13 +17,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 use mashang_domain::time::Timestamp;
+use mashang_infra::clock::Clock;
 
-pub use batch::{Batch, Recipient, TemplateKey};
+pub use batch::{Batch, MAX_REFERENCE, Recipient, TemplateKey};
 pub use log::LogGateway;
 pub use registry::{BuildError, build};
 
-/// Where a gateway reads the time: signatures carry it.
+/// Where a gateway reads the time: signatures carry it, and providers refuse those of a clock that is minutes off. So it is
+/// the machine's own time ([`machine_time`]), also where development has moved the clock of everything else.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The time that signatures want.
+pub fn machine_time() -> Now {
+    let clock = Clock::system();
+    Arc::new(move || clock.now())
+}
 
 /// One provider account on one channel.
 #[async_trait]

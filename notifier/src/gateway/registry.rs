@@ -32,9 +32,12 @@ pub enum BuildError {
 }
 
 /// Makes every gateway of the settings, in their order. A `log` table makes two that share their messages: one for SMS
-/// under its name, and one for calls as `<name>-voice`.
+/// under its name, and one for calls as `<name>-voice`. No table at all is that of development: `log` and `log-voice`.
 pub fn build(settings: &[GatewaySettings], now: &Now) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
     let mut gateways = Vec::new();
+    if settings.is_empty() {
+        add_log(LogGateway::in_memory("log".to_owned(), Channel::Sms, Arc::clone(now)), &mut gateways);
+    }
     for table in settings {
         add(table, now, &mut gateways)?;
     }
@@ -52,12 +55,7 @@ fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Re
         GatewayKind::AliyunVoice => to.push(Arc::new(AliyunVoice::new(table, now)?)),
         GatewayKind::WebhookSms => to.push(Arc::new(Webhook::new(table, Channel::Sms, now)?)),
         GatewayKind::WebhookVoice => to.push(Arc::new(Webhook::new(table, Channel::Voice, now)?)),
-        GatewayKind::Log => {
-            let sms = LogGateway::new(table, Channel::Sms, now)?;
-            let voice = sms.also(Channel::Voice, format!("{}-voice", table.name));
-            to.push(Arc::new(sms));
-            to.push(Arc::new(voice));
-        }
+        GatewayKind::Log => add_log(LogGateway::new(table, Channel::Sms, now)?, to),
         GatewayKind::TencentSms
         | GatewayKind::TencentVoice
         | GatewayKind::TwilioSms
@@ -68,4 +66,10 @@ fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Re
         }
     }
     Ok(())
+}
+
+fn add_log(sms: LogGateway, to: &mut Vec<Arc<dyn Gateway>>) {
+    let voice = sms.also(Channel::Voice, format!("{}-voice", sms.name()));
+    to.push(Arc::new(sms));
+    to.push(Arc::new(voice));
 }

@@ -27,8 +27,6 @@ use super::registry::BuildError;
 use super::{Batch, Gateway, Now, ReceiptMatch, Recipient};
 use crate::standard_webhooks::WebhookSecret;
 
-/// Messages a second.
-const RATE: u32 = 50;
 /// Messages of one batch that are on their way at the same time.
 const AT_ONCE: usize = 8;
 
@@ -41,7 +39,6 @@ pub struct Webhook {
     secret: WebhookSecret,
     sign_name: String,
     templates: BTreeMap<String, String>,
-    max_batch: usize,
     rate: u32,
     now: Now,
 }
@@ -61,11 +58,8 @@ impl Webhook {
     /// Fails without an endpoint or with a secret that is not `whsec_` and base64.
     pub fn new(settings: &GatewaySettings, channel: Channel, now: Now) -> Result<Self, BuildError> {
         let gateway = || settings.name.clone();
-        let Some(endpoint) = settings.endpoint.as_deref() else {
-            return Err(BuildError::Missing { gateway: gateway(), key: "endpoint" });
-        };
-        let mut endpoint =
-            Endpoint::parse(endpoint).ok_or_else(|| BuildError::Endpoint { gateway: gateway() })?;
+        let endpoint = Endpoint::parse(&settings.endpoint);
+        let mut endpoint = endpoint.ok_or_else(|| BuildError::Endpoint { gateway: gateway() })?;
         if endpoint.url.path() == "/" {
             endpoint.url.set_path(&format!("/webhook/{channel}"));
         }
@@ -78,8 +72,7 @@ impl Webhook {
             secret: secret.ok_or_else(|| BuildError::WebhookSecret { gateway: gateway() })?,
             sign_name: settings.sign_name.clone(),
             templates: settings.templates.clone(),
-            max_batch: settings.max_batch.unwrap_or(1),
-            rate: settings.rate_per_second.unwrap_or(RATE),
+            rate: settings.rate_per_second,
             now,
         })
     }
@@ -162,8 +155,9 @@ impl Gateway for Webhook {
         self.channel
     }
 
+    /// One message is one call, so that the rate holds whatever the dispatcher hands over.
     fn max_batch(&self) -> usize {
-        self.max_batch
+        1
     }
 
     fn per_recipient_variables(&self) -> bool {

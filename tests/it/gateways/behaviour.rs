@@ -87,7 +87,7 @@ async fn the_settings_choose_the_size_of_a_call() {
     for (max_batch, people, calls) in [(1, 3, 3), (500, 500, 1), (1_000, 501, 2)] {
         let (provider, _) = pair("aliyun_sms").await;
         let mut settings = table("aliyun_sms", provider.url(), keys("aliyun_sms").1);
-        settings.max_batch = Some(max_batch);
+        settings.max_batch = max_batch;
         settings.timeout_ms = 5_000;
         let outcomes = gateway(settings).send(&batch(people)).await;
         assert_eq!(words(&outcomes), vec!["accepted"; people], "{max_batch}");

@@ -1,14 +1,13 @@
 //! The gateway of development: same behaviour, nothing leaves the house.
 
 use mashang_domain::delivery::{Channel, Outcome};
+use mashang_notifier::gateway::{build, machine_time};
 
-use super::{batch, table, try_build, words};
+use super::{batch, gateway, table, try_build, words};
 
 #[tokio::test]
 async fn messages_are_kept_in_order_and_shared_by_both_channels() {
-    let mut settings = table("log", "", "");
-    settings.endpoint = None;
-    let gateways = try_build(settings).unwrap();
+    let gateways = try_build(table("log", "", "")).unwrap();
     let [sms, voice] = gateways.as_slice() else { panic!("two gateways") };
     assert_eq!((sms.name(), sms.channel()), ("g", Channel::Sms));
     assert_eq!((voice.name(), voice.channel()), ("g-voice", Channel::Voice));
@@ -25,9 +24,7 @@ async fn messages_are_kept_in_order_and_shared_by_both_channels() {
 
 #[tokio::test]
 async fn only_the_last_thousand_are_kept() {
-    let mut settings = table("log", "", "");
-    settings.endpoint = None;
-    let gateway = try_build(settings).unwrap().swap_remove(0);
+    let gateway = gateway(table("log", "", ""));
     assert_eq!(gateway.send(&batch(1_003)).await.len(), 1_003);
     let messages = gateway.as_log().unwrap().messages();
     assert_eq!((messages.len(), messages[0].reference.as_str()), (1_000, "r3"));
@@ -38,7 +35,7 @@ async fn a_file_gets_a_line_per_message() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("messages.jsonl");
     for endpoint in [format!("file://{}", path.display()), path.display().to_string()] {
-        let gateway = try_build(table("log", &endpoint, "")).unwrap().swap_remove(0);
+        let gateway = gateway(table("log", &endpoint, ""));
         assert_eq!(words(&gateway.send(&batch(2)).await), ["accepted"; 2]);
     }
     let text = std::fs::read_to_string(&path).unwrap();
@@ -50,4 +47,11 @@ async fn a_file_gets_a_line_per_message() {
         (&lines[1]["variables"]["place"], &lines[1]["channel"]),
         (&"翠湖 A+B*~".into(), &"sms".into())
     );
+}
+
+#[test]
+fn without_a_table_there_is_the_log_of_development() {
+    let gateways = build(&[], &machine_time()).unwrap();
+    let names: Vec<&str> = gateways.iter().map(|gateway| gateway.name()).collect();
+    assert_eq!(names, ["log", "log-voice"]);
 }

@@ -13,18 +13,13 @@ use std::sync::Arc;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{ErrorClass, Outcome};
 use mashang_domain::person::Phone;
-use mashang_domain::time::Timestamp;
-use mashang_notifier::gateway::{Batch, BuildError, Gateway, Now, Recipient, TemplateKey, build};
+use mashang_notifier::gateway::{Batch, BuildError, Gateway, Recipient, TemplateKey, build, machine_time};
 use mashang_tests::fake_provider::{FakeProvider, KEY_ID, KEY_SECRET, WEBHOOK_SECRET};
 
 /// The kinds that speak to a provider.
 const SENDING: [&str; 4] = ["aliyun_sms", "aliyun_voice", "webhook_sms", "webhook_voice"];
 /// Short, because hanging providers are waited for.
 const TIMEOUT_MS: i64 = 700;
-
-fn clock() -> Now {
-    Arc::new(|| Timestamp(chrono::Utc::now().timestamp_millis()))
-}
 
 /// The keys a kind signs with: id and secret.
 fn keys(kind: &str) -> (&'static str, &'static str) {
@@ -48,7 +43,7 @@ fn table(kind: &str, endpoint: &str, secret: &str) -> GatewaySettings {
 }
 
 fn try_build(settings: GatewaySettings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    build(&[settings], &clock())
+    build(&[settings], &machine_time())
 }
 
 fn gateway(settings: GatewaySettings) -> Arc<dyn Gateway> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mashang_domain::delivery::{ErrorClass, Outcome};
-use mashang_notifier::gateway::{Batch, BuildError, Now, TemplateKey, build};
+use mashang_notifier::gateway::{Batch, BuildError, Now, TemplateKey, build, machine_time};
 use mashang_tests::fake_provider::{Fault, RETRY_AFTER_MS};
 
-use super::{SENDING, TIMEOUT_MS, batch, clock, gateway, keys, pair, table, try_build, words};
+use super::{SENDING, TIMEOUT_MS, batch, gateway, keys, pair, table, try_build, words};
 
 #[tokio::test]
 async fn refusals_fall_into_their_classes() {
@@ -124,7 +124,7 @@ async fn a_failed_tls_handshake_sent_nothing() {
 async fn signatures_carry_the_time_of_the_clock_they_are_given() {
     for kind in SENDING {
         let (provider, _) = pair(kind).await;
-        let slow: Now = Arc::new(|| clock()() - 16 * 60_000);
+        let slow: Now = Arc::new(|| machine_time()() - 16 * 60_000);
         let gateway = build(&[table(kind, provider.url(), keys(kind).1)], &slow).unwrap().swap_remove(0);
         assert_eq!(words(&gateway.send(&batch(1)).await), ["configuration"], "{kind}");
     }

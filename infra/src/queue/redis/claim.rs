@@ -1,6 +1,6 @@
 //! Taking back what was delivered and never reported done.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::redis::aio::ConnectionLike;
@@ -15,6 +15,9 @@ use crate::queue::{Priority, QueueError, Taken};
 /// A busy consumer claims with every so many takes, an idle one several times a lease.
 const EVERY: u32 = 16;
 const PER_LEASE: u32 = 4;
+
+/// The cursor of a claim that begins, and of one that has come to the end.
+const BEGIN: &str = "0-0";
 
 /// Where claiming stands.
 pub(super) struct Claims {
@@ -31,8 +34,7 @@ struct State {
 
 impl Claims {
     pub(super) fn new(lease: Duration) -> Self {
-        let begin = || "0-0".to_owned();
-        let state = State { takes: 0, last: None, cursors: [begin(), begin()] };
+        let state = State { takes: 0, last: None, cursors: [BEGIN.to_owned(), BEGIN.to_owned()] };
         Self { lease, state: Mutex::new(state) }
     }
 
@@ -72,13 +74,22 @@ impl Claims {
         let connection = &mut reader.0;
         let reply: StreamAutoClaimReply =
             connection.xautoclaim_options(key, GROUP, &keys.consumer, idle, begin, options).await?;
-        self.state().cursors[priority as usize] = reply.next_stream_id;
+        self.go_on_at(priority, reply.next_stream_id);
         let ids: Vec<&str> = reply.claimed.iter().map(|entry| entry.id.as_str()).collect();
         let counts = delivery_counts(connection, key, &ids).await?;
         Ok(reply.claimed.into_iter().zip(counts).map(|(entry, n)| delivered(priority, entry, n)).collect())
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    /// Remembers where to go on. Short of the end there may be more, and the next take claims again.
+    fn go_on_at(&self, priority: Priority, cursor: String) {
+        let mut state = self.state();
+        if cursor != BEGIN {
+            state.last = None;
+        }
+        state.cursors[priority as usize] = cursor;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,7 +114,7 @@ async fn delivery_counts(
 
 /// Removes the consumers of processes that ended long ago; every start adds one.
 pub(super) async fn forget_consumers(
-    connection: &mut (impl AsyncCommands + Send),
+    connection: &mut impl AsyncCommands,
     key: &str,
 ) -> Result<(), QueueError> {
     let reply: StreamInfoConsumersReply = connection.xinfo_consumers(key, GROUP).await?;

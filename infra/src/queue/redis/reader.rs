@@ -9,7 +9,8 @@ use ::redis::streams::{StreamId, StreamReadOptions, StreamReadReply};
 use ::redis::{AsyncCommands, from_redis_value};
 
 use super::{FIELD, GROUP, Keys};
-use crate::queue::{Priority, QueueError, Receipt, Taken, decode};
+use crate::queue::task::decode;
+use crate::queue::{Priority, QueueError, Receipt, Taken};
 use crate::redis::{RedisFailure, RedisPools};
 
 /// The longest a single read blocks. Longer waits are several reads, so that a dead connection is noticed.

@@ -34,8 +34,8 @@ pub(super) struct Call<'a> {
 }
 
 impl AcsClient {
-    /// Fails without a key or with an endpoint that is no URL.
-    pub(super) fn new(settings: &GatewaySettings, public_host: &str, now: Now) -> Result<Self, BuildError> {
+    /// Fails without a key or with an endpoint that is no bare URL.
+    pub(super) fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         let name = || settings.name.clone();
         if settings.access_key_id.is_empty() {
             return Err(BuildError::Missing { gateway: name(), key: "access_key_id" });
@@ -43,9 +43,7 @@ impl AcsClient {
         if settings.access_key_secret.expose_secret().is_empty() {
             return Err(BuildError::Missing { gateway: name(), key: "access_key_secret" });
         }
-        let public = format!("https://{public_host}");
-        let endpoint = Endpoint::parse(settings.endpoint.as_deref().unwrap_or(&public));
-        let endpoint = endpoint.filter(|e| e.url.path() == "/");
+        let endpoint = Endpoint::parse(&settings.endpoint).filter(|endpoint| endpoint.url.path() == "/");
         Ok(Self {
             http: http::client(settings).map_err(|source| BuildError::Http { gateway: name(), source })?,
             endpoint: endpoint.ok_or_else(|| BuildError::Endpoint { gateway: name() })?,

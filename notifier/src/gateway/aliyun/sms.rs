@@ -20,13 +20,10 @@ use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
 use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
 
-const PUBLIC_HOST: &str = "dysmsapi.aliyuncs.com";
 /// Numbers in one SendSms call. The provider takes 1,000, but a request line of that length has not been tried.
 const MAX_SAME: usize = 500;
 /// Numbers in one SendBatchSms call.
 const MAX_DIFFERENT: usize = 100;
-/// Calls a second; the provider allows 5,000.
-const RATE: u32 = 500;
 
 /// The SMS side of an account.
 pub struct AliyunSms {
@@ -46,11 +43,11 @@ impl AliyunSms {
         }
         Ok(Self {
             name: settings.name.clone(),
-            client: AcsClient::new(settings, PUBLIC_HOST, now)?,
+            client: AcsClient::new(settings, now)?,
             sign_name: settings.sign_name.clone(),
             templates: settings.templates.clone(),
-            max_batch: settings.max_batch.unwrap_or(MAX_DIFFERENT).clamp(1, MAX_SAME),
-            rate: settings.rate_per_second.unwrap_or(RATE),
+            max_batch: settings.max_batch.clamp(1, MAX_SAME),
+            rate: settings.rate_per_second,
         })
     }
 

@@ -15,15 +15,11 @@ use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
 use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
 
-const PUBLIC_HOST: &str = "dyvmsapi.aliyuncs.com";
-/// Calls a second; the provider allows 1,000.
-const RATE: u32 = 100;
-
 /// The voice side of an account.
 pub struct AliyunVoice {
     name: String,
     client: AcsClient,
-    show_number: Option<String>,
+    show_number: String,
     templates: BTreeMap<String, String>,
     rate: u32,
 }
@@ -33,10 +29,10 @@ impl AliyunVoice {
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         Ok(Self {
             name: settings.name.clone(),
-            client: AcsClient::new(settings, PUBLIC_HOST, now)?,
+            client: AcsClient::new(settings, now)?,
             show_number: settings.called_show_number.clone(),
             templates: settings.templates.clone(),
-            rate: settings.rate_per_second.unwrap_or(RATE),
+            rate: settings.rate_per_second,
         })
     }
 
@@ -53,8 +49,8 @@ impl AliyunVoice {
         if !recipient.variables.is_empty() {
             query.push(("TtsParam", &param));
         }
-        if let Some(number) = &self.show_number {
-            query.push(("CalledShowNumber", number));
+        if !self.show_number.is_empty() {
+            query.push(("CalledShowNumber", &self.show_number));
         }
         self.client.call(Call { action: "SingleCallByTts", query: &query, form: &[] }).await
     }

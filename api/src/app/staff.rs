@@ -1,0 +1,237 @@
+//! Staff: log-in with password and one-time password, and the changes of rights.
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+use mashang_domain::person::{Actor, Division, Role};
+use mashang_domain::protection::audit::Purpose;
+use mashang_domain::time::{MINUTE, Timestamp};
+use mashang_entity::staff as entity;
+use mashang_infra::db::Db;
+use mashang_infra::keys::{Field, KeyRing};
+use mashang_infra::store::audit::{self, Act};
+use mashang_infra::store::staff::{self, NewStaff, StaffChange};
+use serde_json::{Value, json};
+use totp_rs::{Builder, Secret, Totp};
+use uuid::Uuid;
+
+use super::session::{self, Opened};
+use crate::error::{Answer, Code, Problem};
+use crate::state::App;
+
+/// OWASP's first choice for argon2id: 19 MiB, two passes.
+fn hasher() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
+}
+
+/// Hashes a password; slow by intent, so off the async threads.
+pub async fn hash_password(password: String) -> Answer<String> {
+    check_password(&password)?;
+    let work = move || hasher().hash_password(password.as_bytes()).map(|h| h.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?.map_err(Problem::internal)
+}
+
+fn check_password(password: &str) -> Answer<()> {
+    let length = password.chars().count();
+    if (12..=128).contains(&length) {
+        Ok(())
+    } else {
+        Err(Problem::field("password", "out_of_range", "12 to 128 characters"))
+    }
+}
+
+async fn verify_password(hash: String, password: String) -> Answer<bool> {
+    let work = move || {
+        PasswordHash::new(&hash).is_ok_and(|h| hasher().verify_password(password.as_bytes(), &h).is_ok())
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
+}
+
+/// A member of staff to be added; the TOTP secret is made here and returned once.
+pub struct Appointment {
+    pub username: String,
+    pub password: String,
+    pub role: Role,
+    pub division: Division,
+    pub totp: bool,
+}
+
+/// Somebody was added. `totp_url` is for their authenticator and is never shown again.
+pub struct Appointed {
+    pub id: Uuid,
+    pub totp_url: Option<String>,
+}
+
+/// Adds a member of staff.
+pub async fn appoint(
+    db: &Db,
+    keys: &KeyRing,
+    actor: &Actor,
+    new: Appointment,
+    now: Timestamp,
+) -> Answer<Appointed> {
+    check_username(&new.username)?;
+    let password_hash = hash_password(new.password).await?;
+    let id = Uuid::now_v7();
+    let (totp_sealed, totp_url) = if new.totp { fresh_totp(keys, id, &new.username)? } else { (None, None) };
+    let tx = db.begin_write().await?;
+    let detail = json!({ "role": new.role, "division": new.division });
+    let row = NewStaff {
+        id,
+        username: new.username,
+        password_hash,
+        totp_sealed,
+        key_version: keys.current_version(),
+        role: new.role,
+        division: new.division,
+    };
+    if !staff::insert(&*tx, row, now).await? {
+        return Err(Problem::new(Code::UsernameTaken));
+    }
+    audit::append(&*tx, right_changed(actor, "staff.add", id, detail), now).await?;
+    tx.commit().await?;
+    Ok(Appointed { id, totp_url })
+}
+
+fn check_username(name: &str) -> Answer<()> {
+    let ok = (2..=32).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if ok { Ok(()) } else { Err(Problem::field("username", "invalid", "2 to 32 letters, digits, - _ .")) }
+}
+
+/// RFC 6238 as every authenticator has it: SHA-1, six digits, 30 seconds, one step of clock skew either way.
+fn totp(secret: impl Into<Secret>, username: &str) -> Answer<Totp> {
+    let builder = Builder::new()
+        .with_secret(secret)
+        .with_skew(1)
+        .with_account_name(username)
+        .with_issuer(Some("Mashang"));
+    builder.build().map_err(Problem::internal)
+}
+
+type SealedTotp = (Option<Vec<u8>>, Option<String>);
+
+fn fresh_totp(keys: &KeyRing, id: Uuid, username: &str) -> Answer<SealedTotp> {
+    let secret = Secret::generate();
+    let sealed = keys.seal(Field::StaffTotp, id, secret.as_bytes())?;
+    Ok((Some(sealed), Some(totp(secret, username)?.to_url().map_err(Problem::internal)?)))
+}
+
+pub(super) fn right_changed<'a>(actor: &'a Actor, action: &'static str, id: Uuid, detail: Value) -> Act<'a> {
+    Act {
+        actor,
+        action,
+        purpose: Purpose::Administration,
+        subject: None,
+        object_kind: "staff",
+        object_id: id.to_string(),
+        detail,
+    }
+}
+
+/// Logs a member of staff in.
+pub async fn log_in(
+    app: &App,
+    username: &str,
+    password: String,
+    code: Option<&str>,
+) -> Answer<(Opened, entity::Model)> {
+    let now = app.clock.now();
+    let wrong = || Problem::new(Code::CredentialsInvalid);
+    let found = staff::by_username(app.db.conn(), username).await?;
+    // An unknown name costs the same time as a wrong password.
+    let hash = found.as_ref().map_or(DUMMY_HASH.to_owned(), |s| s.password_hash.clone());
+    let right = verify_password(hash, password).await?;
+    let Some(member) = found.filter(|s| s.disabled_at.is_none()) else { return Err(wrong()) };
+    if let Some(until) = member.locked_until.filter(|t| *t > now) {
+        return Err(Problem::retry(Code::RateLimited, until - now));
+    }
+    if !right {
+        return Err(failed(app, &member, now).await?);
+    }
+    let step = match (&member.totp_sealed, code) {
+        (None, _) => None,
+        (Some(_), None) => return Err(Problem::new(Code::TotpRequired)),
+        (Some(sealed), Some(code)) => match totp_step(app, &member, sealed, code, now)? {
+            Some(step) => Some(step),
+            None => return Err(failed(app, &member, now).await?),
+        },
+    };
+    let tx = app.db.begin_write().await?;
+    if !staff::succeeded(&*tx, member.id, step).await? {
+        return Err(wrong());
+    }
+    let opened = session::open_for_staff(app, &*tx, member.id, now).await?;
+    tx.commit().await?;
+    Ok((opened, member))
+}
+
+/// argon2id of a random password nobody knows, with the same parameters.
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$UWVJpVvSnWBGAxdBUjqW7o4PKtsQjOyXTrMFGDB4hlM";
+
+async fn failed(app: &App, member: &entity::Model, now: Timestamp) -> Answer<Problem> {
+    let l = &app.settings.limits;
+    let tx = app.db.begin_write().await?;
+    staff::failed(&*tx, member.id, l.staff_failures, now + l.staff_lock_minutes * MINUTE).await?;
+    tx.commit().await?;
+    Ok(Problem::new(Code::CredentialsInvalid))
+}
+
+/// The time step a one-time password belongs to, when it is right.
+fn totp_step(
+    app: &App,
+    member: &entity::Model,
+    sealed: &[u8],
+    code: &str,
+    now: Timestamp,
+) -> Answer<Option<i64>> {
+    let secret =
+        app.keys.open_sealed(Field::StaffTotp, member.id, member.key_version, sealed, Purpose::SignIn)?;
+    let time = u64::try_from(now.secs()).unwrap_or(0);
+    let step = totp(secret, &member.username)?.check(code, time);
+    Ok(step.and_then(|s| i64::try_from(s).ok()))
+}
+
+/// Changes role, division, password or state of a member of staff. Nobody grants above their own role.
+pub async fn change(app: &App, actor: &Actor, id: Uuid, change: StaffChange) -> Answer<entity::Model> {
+    let now = app.clock.now();
+    let missing = || Problem::new(Code::NotFound);
+    let present = staff::by_id(app.db.conn(), id).await?.ok_or_else(missing)?;
+    for role in [Some(present.role), change.role].into_iter().flatten() {
+        require_grant(actor, role)?;
+    }
+    require_inside(actor, &present.division)?;
+    if let Some(division) = &change.division {
+        require_inside(actor, division.prefix())?;
+    }
+    let detail = json!({
+        "role": change.role, "division": change.division, "disabled": change.disabled_at.map(|d| d.is_some()),
+        "password": change.password_hash.is_some(),
+    });
+    let tx = app.db.begin_write().await?;
+    let row = staff::change(&*tx, id, change).await?.ok_or_else(missing)?;
+    // Whatever changed counts with the next request.
+    let hashes = mashang_infra::store::session::revoke_of_staff(&*tx, id, now).await?;
+    audit::append(&*tx, right_changed(actor, "staff.change", id, detail), now).await?;
+    tx.commit().await?;
+    session::forget(app, &hashes).await;
+    Ok(row)
+}
+
+/// 403 unless the actor may grant this role.
+pub fn require_grant(actor: &Actor, role: Role) -> Answer<()> {
+    match actor {
+        Actor::System(_) => Ok(()),
+        Actor::Staff { role: own, .. } if own.may_grant(role) => Ok(()),
+        Actor::Staff { .. } | Actor::Citizen(_) => Err(Problem::new(Code::Forbidden)),
+    }
+}
+
+/// 404 unless the division lies inside the actor's own.
+pub fn require_inside(actor: &Actor, division: &str) -> Answer<()> {
+    match actor {
+        Actor::System(_) => Ok(()),
+        Actor::Staff { division: own, .. } if own.covers(division) => Ok(()),
+        Actor::Staff { .. } | Actor::Citizen(_) => Err(Problem::new(Code::NotFound)),
+    }
+}

@@ -1,0 +1,90 @@
+//! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod serve;
+mod staff;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use mashang_config::Settings;
+use mashang_infra::telemetry::{self, LogFormat, Telemetry};
+
+#[derive(Parser)]
+#[command(name = "mashang-api", version, about = "Mashang 码上: venue codes, tracing and alerts", long_about = None)]
+struct Cli {
+    /// Settings file; MASHANG_CONFIG names one too.
+    #[arg(long, global = true, env = "MASHANG_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (default).
+    Serve,
+    /// Bring the schema up to date and end.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Look after staff.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
+}
+
+/// Runs the command line of this process.
+pub async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 2 } else { 0 };
+            return if e.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    match dispatch(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            complain(&format!("{e:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Openapi) = cli.command {
+        say(&crate::http::server::openapi().to_pretty_json()?);
+        return Ok(());
+    }
+    let settings = mashang_config::load(cli.config.as_deref())?;
+    let telemetry = init_telemetry(&settings)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::serve(settings, telemetry).await,
+        Command::Migrate => {
+            crate::start::check_settings(&settings)?;
+            let db = mashang_infra::db::Db::connect(&settings.database).await?;
+            crate::start::migrate(&db).await
+        }
+        Command::Openapi => Ok(()),
+        Command::Staff(command) => staff::run(settings, command).await,
+    }
+}
+
+fn init_telemetry(settings: &Settings) -> anyhow::Result<Telemetry> {
+    let format = match settings.log.format {
+        mashang_config::LogFormat::Json => LogFormat::Json,
+        mashang_config::LogFormat::Pretty => LogFormat::Pretty,
+    };
+    Ok(telemetry::init(format, &settings.log.filter)?)
+}
+
+/// A line for whoever runs the command.
+#[expect(clippy::print_stdout, reason = "this is the one place that prints for people and scripts")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn complain(line: &str) {
+    eprintln!("mashang-api: {line}");
+}

@@ -1,0 +1,132 @@
+//! Request bodies: JSON, strict and bounded.
+//!
+//! Unknown fields and wrong types are told apart from broken JSON, and each names the field it is about.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Code, FieldError, Problem};
+use crate::state::App;
+
+/// A JSON body, parsed; `hash` is that of its bytes.
+pub struct Body<T> {
+    pub value: T,
+    pub hash: [u8; 32],
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            require_json(&request)?;
+            let limit =
+                request.app_data::<web::Data<App>>().map_or(16_384, |a| a.settings.http.max_body_bytes);
+            let bytes = read(&mut payload, limit).await?;
+            parse(&bytes).map(|value| Body { value, hash: Sha256::digest(&bytes).into() })
+        })
+    }
+}
+
+fn require_json(request: &HttpRequest) -> Result<(), Problem> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let essence = kind.split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::with_detail(Code::UnsupportedMediaType, "Content-Type: application/json"))
+}
+
+async fn read(payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::with_capacity(512);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Code::BadRequest))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(Problem::with_detail(Code::TooLarge, format!("≤ {limit} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Parses JSON into a request type.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let path = e.path().to_string();
+        refusal(if path == "." { "" } else { &path }, e.inner())
+    })?;
+    json.end().map_err(|e| refusal("", &e))?;
+    Ok(value)
+}
+
+fn refusal(path: &str, error: &serde_json::Error) -> Problem {
+    let message = error.to_string();
+    let text = message.split(" at line ").next().unwrap_or(&message).to_owned();
+    if error.classify() != Category::Data || text.starts_with("duplicate field") {
+        return Problem::with_detail(Code::MalformedJson, text);
+    }
+    let named = |prefix: &str| text.strip_prefix(prefix).and_then(|t| t.split('`').next()).map(str::to_owned);
+    if let Some(field) = named("unknown field `") {
+        let errors =
+            vec![FieldError { field: field.clone(), code: "unknown_field".into(), detail: text.clone() }];
+        return Problem { errors, ..Problem::with_detail(Code::UnknownField, format!("`{field}`")) };
+    }
+    if let Some(field) = named("missing field `") {
+        let path = if path.is_empty() || path == field { field } else { format!("{path}.{field}") };
+        return Problem::field(path, "missing", text);
+    }
+    // Our own types say `code: text`.
+    match text.split_once(": ") {
+        Some((code, detail)) if code == "phone_invalid" => {
+            let errors = vec![FieldError { field: path.into(), code: code.into(), detail: detail.into() }];
+            Problem { errors, ..Problem::new(Code::PhoneInvalid) }
+        }
+        Some(_) | None => Problem::field(path, "invalid", scrubbed(&text)),
+    }
+}
+
+/// serde quotes the offending value; a number or a name must not come back in an answer or a log.
+fn scrubbed(text: &str) -> String {
+    match (text.find('"'), text.rfind('"')) {
+        (Some(a), Some(b)) if a < b => format!("{}…{}", &text[..a], &text[b + 1..]),
+        (Some(_) | None, Some(_) | None) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wanted {
+        #[serde(rename = "n")]
+        _n: i32,
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        let code = |text: &str| parse::<Wanted>(text.as_bytes()).expect_err(text).code;
+        assert_eq!(code("{"), Code::MalformedJson);
+        assert_eq!(code("{\"n\":1} x"), Code::MalformedJson);
+        assert_eq!(code("{\"n\":1,\"n\":2}"), Code::MalformedJson);
+        assert_eq!(code("{\"n\":1,\"m\":2}"), Code::UnknownField);
+        assert_eq!(code("{}"), Code::Invalid);
+        assert_eq!(code("{\"n\":\"13800138000\"}"), Code::Invalid);
+        let problem = parse::<Wanted>(b"{\"n\":\"13800138000\"}").expect_err("refused");
+        assert!(!problem.body().to_string().contains("138001"), "values do not come back");
+    }
+}

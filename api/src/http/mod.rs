@@ -1,0 +1,18 @@
+//! The HTTP frame around the routes: context of a request, extractors, limits, assembly.
+
+pub mod auth;
+pub mod body;
+pub mod context;
+pub mod frame;
+pub mod idempotency;
+pub mod log;
+pub mod page;
+pub mod server;
+
+/// Does once, at start, what would make the first request slow: the numbering plans are parsed on first use.
+pub async fn warm_up() {
+    let parse = || mashang_domain::person::Phone::parse("+85251234567").is_ok();
+    if tokio::task::spawn_blocking(parse).await.is_err() {
+        tracing::warn!("the numbering plans could not be loaded ahead");
+    }
+}

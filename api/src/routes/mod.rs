@@ -1,0 +1,15 @@
+//! JSON routes. A handler extracts, calls one use case, answers; request and answer types sit beside it.
+
+pub mod auth;
+pub mod health;
+pub mod me;
+pub mod staff;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// All routes under `/api/v1`.
+pub fn v1(config: &mut ServiceConfig<'_>) {
+    auth::configure(config);
+    me::configure(config);
+    staff::configure(config);
+}

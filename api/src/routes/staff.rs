@@ -1,0 +1,172 @@
+//! Staff: log-in, and the management of rights.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use mashang_domain::person::{Division, Role};
+use mashang_domain::time::Timestamp;
+use mashang_entity::staff as entity;
+use mashang_infra::store::staff::{self as store, StaffChange};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use crate::app::staff;
+use crate::error::{Answer, Problem};
+use crate::http::auth::{Staff, may};
+use crate::http::body::Body;
+use crate::http::idempotency;
+use crate::http::page::{Page, PageQuery, cursor};
+use crate::http::server::ProblemBody;
+use crate::state::App;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(log_in).service(list_staff).service(add_staff).service(change_staff);
+}
+
+#[derive(Serialize, ToSchema)]
+struct StaffMember {
+    id: Uuid,
+    username: String,
+    role: Role,
+    /// Prefix of GB/T 2260 that bounds what they see; empty = everywhere.
+    division: String,
+    created_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+}
+
+impl From<entity::Model> for StaffMember {
+    fn from(s: entity::Model) -> Self {
+        let entity::Model { id, username, role, division, created_at, disabled_at, .. } = s;
+        Self { id, username, role, division, created_at, disabled_at }
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct LogIn {
+    username: String,
+    password: String,
+    /// Six digits of the authenticator, when the account has one.
+    totp: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct StaffSession {
+    access_token: String,
+    expires_at: Timestamp,
+    staff: StaffMember,
+}
+
+/// Log in as staff
+#[utoipa::path(tag = "Staff", request_body = LogIn, responses(
+    (status = 201, body = StaffSession), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[post("/staff/sessions")]
+async fn log_in(app: web::Data<App>, body: Body<LogIn>) -> Answer<HttpResponse> {
+    let LogIn { username, password, totp } = body.value;
+    let (opened, member) = staff::log_in(&app, &username, password, totp.as_deref()).await?;
+    let answer =
+        StaffSession { access_token: opened.token, expires_at: opened.expires_at, staff: member.into() };
+    Ok(HttpResponse::Created().json(answer))
+}
+
+/// Staff of my division
+#[utoipa::path(tag = "Staff", security(("bearer" = [])), params(PageQuery), responses(
+    (status = 200, body = Page<StaffMember>), (status = 403, body = ProblemBody)))]
+#[get("/staff")]
+async fn list_staff(
+    app: web::Data<App>,
+    me: Staff<may::ManageStaff>,
+    page: web::Query<PageQuery>,
+) -> Answer<web::Json<Page<StaffMember>>> {
+    let limit = page.limit()?;
+    let rows = store::page(app.db.conn(), &me.division, page.after_id()?, limit + 1).await?;
+    Ok(web::Json(Page::of(rows.into_iter().map(StaffMember::from).collect(), limit, |s| cursor(s.id))))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewMember {
+    username: String,
+    /// 12 to 128 characters.
+    password: String,
+    role: Role,
+    /// Division code; everywhere when absent.
+    division: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AddedMember {
+    id: Uuid,
+    /// For the authenticator; shown this once.
+    totp_url: Option<String>,
+}
+
+/// Add a member of staff
+#[utoipa::path(tag = "Staff", security(("bearer" = [])), request_body = NewMember, responses(
+    (status = 201, body = AddedMember), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
+    (status = 422, body = ProblemBody)))]
+#[post("/staff")]
+async fn add_staff(
+    app: web::Data<App>,
+    request: HttpRequest,
+    me: Staff<may::ManageStaff>,
+    body: Body<NewMember>,
+) -> Answer<HttpResponse> {
+    let (actor, new) = (me.actor(), body.value);
+    let division = parse_division(new.division.as_deref())?;
+    staff::require_grant(&actor, new.role)?;
+    staff::require_inside(&actor, division.prefix())?;
+    let appointment = staff::Appointment {
+        username: new.username,
+        password: new.password,
+        role: new.role,
+        division,
+        totp: true,
+    };
+    idempotency::once(&app, &request, &actor.id(), &body.hash, async {
+        let added = staff::appoint(&app.db, &app.keys, &actor, appointment, app.clock.now()).await?;
+        Ok((StatusCode::CREATED, AddedMember { id: added.id, totp_url: added.totp_url }))
+    })
+    .await
+}
+
+pub(crate) fn parse_division(code: Option<&str>) -> Answer<Division> {
+    Division::parse_scope(code.unwrap_or(""))
+        .map_err(|e| Problem::field("division", "invalid", e.to_string()))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MemberChange {
+    role: Option<Role>,
+    division: Option<String>,
+    disabled: Option<bool>,
+    password: Option<String>,
+}
+
+/// Change a member of staff
+///
+/// Ends their sessions: what changed counts with their next request.
+#[utoipa::path(tag = "Staff", security(("bearer" = [])), request_body = MemberChange, responses(
+    (status = 200, body = StaffMember), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
+#[patch("/staff/{id}")]
+async fn change_staff(
+    app: web::Data<App>,
+    me: Staff<may::ManageStaff>,
+    id: web::Path<Uuid>,
+    body: Body<MemberChange>,
+) -> Answer<web::Json<StaffMember>> {
+    let MemberChange { role, division, disabled, password } = body.value;
+    let password_hash = match password {
+        Some(p) => Some(staff::hash_password(p).await?),
+        None => None,
+    };
+    let change = StaffChange {
+        role,
+        division: division.as_deref().map(|d| parse_division(Some(d))).transpose()?,
+        disabled_at: disabled.map(|yes| yes.then(|| app.clock.now())),
+        password_hash,
+    };
+    staff::change(&app, &me.actor(), *id, change).await.map(|s| web::Json(s.into()))
+}

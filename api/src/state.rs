@@ -1,0 +1,55 @@
+//! What every use case can reach: settings, database, keys, clock, queue, caches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mashang_config::Settings;
+use mashang_infra::cache::{Cache, Caches};
+use mashang_infra::clock::Clock;
+use mashang_infra::db::Db;
+use mashang_infra::keys::KeyRing;
+use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::queue::Queue;
+use mashang_infra::redis::RedisPools;
+use mashang_infra::telemetry::Telemetry;
+
+use crate::app::session::Session;
+
+/// The name under which session caches tell each other what to drop.
+pub const SESSIONS: &str = "session";
+
+/// The application. Shared by all workers.
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub db: Db,
+    pub keys: Arc<KeyRing>,
+    pub clock: Clock,
+    pub queue: Arc<dyn Queue>,
+    pub redis: Option<RedisPools>,
+    pub caches: Caches,
+    pub sessions: Cache<Session>,
+    pub lifecycle: Lifecycle,
+    pub telemetry: Telemetry,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        let s = &parts.settings.sessions;
+        let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
+        let Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry } = parts;
+        Self { settings, db, keys, clock, queue, redis, caches, sessions, lifecycle, telemetry }
+    }
+}
+
+/// What an application is made of.
+pub struct Parts {
+    pub settings: Arc<Settings>,
+    pub db: Db,
+    pub keys: Arc<KeyRing>,
+    pub clock: Clock,
+    pub queue: Arc<dyn Queue>,
+    pub redis: Option<RedisPools>,
+    pub caches: Caches,
+    pub lifecycle: Lifecycle,
+    pub telemetry: Telemetry,
+}

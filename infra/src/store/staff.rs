@@ -1,0 +1,138 @@
+//! Members of staff.
+
+use mashang_domain::person::{Division, Role};
+use mashang_domain::time::Timestamp;
+use mashang_entity::staff;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, SqlErr, sea_query::Expr,
+};
+use uuid::Uuid;
+
+/// A member of staff to be added.
+pub struct NewStaff {
+    pub id: Uuid,
+    pub username: String,
+    pub password_hash: String,
+    pub totp_sealed: Option<Vec<u8>>,
+    pub key_version: i32,
+    pub role: Role,
+    pub division: Division,
+}
+
+/// Adds a member of staff; `false` when the user name is taken.
+pub async fn insert(tx: &impl ConnectionTrait, new: NewStaff, now: Timestamp) -> Result<bool, DbErr> {
+    let row = staff::ActiveModel {
+        id: Set(new.id),
+        username: Set(new.username),
+        password_hash: Set(new.password_hash),
+        totp_sealed: Set(new.totp_sealed),
+        key_version: Set(new.key_version),
+        totp_last_step: Set(None),
+        role: Set(new.role),
+        division: Set(new.division.prefix().to_owned()),
+        failures: Set(0),
+        locked_until: Set(None),
+        created_at: Set(now),
+        disabled_at: Set(None),
+    };
+    match staff::Entity::insert(row).exec_without_returning(tx).await {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+pub async fn by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<staff::Model>, DbErr> {
+    staff::Entity::find().filter(staff::Column::Username.eq(username)).one(db).await
+}
+
+pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<staff::Model>, DbErr> {
+    staff::Entity::find_by_id(id).one(db).await
+}
+
+pub async fn count(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    staff::Entity::find().count(db).await
+}
+
+/// Staff whose division lies inside `scope`.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    scope: &Division,
+    after: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<staff::Model>, DbErr> {
+    let mut query = staff::Entity::find().filter(staff::Column::Division.starts_with(scope.prefix()));
+    if let Some(id) = after {
+        query = query.filter(staff::Column::Id.gt(id));
+    }
+    query.order_by_asc(staff::Column::Id).limit(limit).all(db).await
+}
+
+/// Counts a failed log-in and locks the account when there were too many.
+pub async fn failed(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    limit: i32,
+    locked_until: Timestamp,
+) -> Result<(), DbErr> {
+    use staff::Column;
+    let of = |id: Uuid| Column::Id.eq(id);
+    staff::Entity::update_many()
+        .col_expr(Column::Failures, Expr::col(Column::Failures).add(1))
+        .filter(of(id))
+        .exec(tx)
+        .await?;
+    staff::Entity::update_many()
+        .col_expr(Column::LockedUntil, Expr::value(locked_until))
+        .col_expr(Column::Failures, Expr::value(0))
+        .filter(of(id).and(Column::Failures.gte(limit)))
+        .exec(tx)
+        .await
+        .map(|_| ())
+}
+
+/// Clears the failures. With a TOTP step: `false` when this step or a later one was used already (replay).
+pub async fn succeeded(tx: &impl ConnectionTrait, id: Uuid, totp_step: Option<i64>) -> Result<bool, DbErr> {
+    use staff::Column;
+    let mut update =
+        staff::Entity::update_many().col_expr(Column::Failures, Expr::value(0)).filter(Column::Id.eq(id));
+    if let Some(step) = totp_step {
+        update = update.col_expr(Column::TotpLastStep, Expr::value(step));
+        update = update.filter(Column::TotpLastStep.is_null().or(Column::TotpLastStep.lt(step)));
+    }
+    Ok(update.exec(tx).await?.rows_affected > 0)
+}
+
+/// What an administrator changes.
+#[derive(Debug, Clone, Default)]
+pub struct StaffChange {
+    pub role: Option<Role>,
+    pub division: Option<Division>,
+    pub disabled_at: Option<Option<Timestamp>>,
+    pub password_hash: Option<String>,
+}
+
+pub async fn change(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    change: StaffChange,
+) -> Result<Option<staff::Model>, DbErr> {
+    use sea_orm::{ActiveModelTrait, IntoActiveModel};
+    let Some(row) = by_id(tx, id).await? else { return Ok(None) };
+    let mut row = row.into_active_model();
+    if let Some(role) = change.role {
+        row.role = Set(role);
+    }
+    if let Some(division) = change.division {
+        row.division = Set(division.prefix().to_owned());
+    }
+    if let Some(at) = change.disabled_at {
+        row.disabled_at = Set(at);
+    }
+    if let Some(hash) = change.password_hash {
+        row.password_hash = Set(hash);
+    }
+    if row.is_changed() { row.update(tx).await.map(Some) } else { by_id(tx, id).await }
+}
