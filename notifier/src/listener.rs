@@ -13,6 +13,7 @@ use mashang_config::GatewaySettings;
 use mashang_infra::telemetry::Telemetry;
 use secrecy::ExposeSecret;
 
+use crate::gateway::machine_time;
 use crate::receipt::{Receipt, ReceiptFormat, Reply, path_secret_matches};
 use crate::receipts;
 use crate::service::Core;
@@ -102,8 +103,7 @@ async fn metrics_text(door: web::Data<Door>) -> HttpResponse {
 fn unsigned<'a>(door: &'a Door, path: &(String, String)) -> Option<(&'a GatewaySettings, ReceiptFormat)> {
     let gateway = door.core.settings.gateways.iter().find(|g| g.name == path.0)?;
     let format = ReceiptFormat::of(gateway.kind).filter(|format| !format.signed())?;
-    let secret = gateway.receipt_secret.as_ref()?;
-    path_secret_matches(secret, &path.1).then_some((gateway, format))
+    path_secret_matches(&gateway.receipt_secret, &path.1).then_some((gateway, format))
 }
 
 async fn probe(door: web::Data<Door>, path: web::Path<(String, String)>) -> HttpResponse {
@@ -133,14 +133,14 @@ async fn signed_receipts(
     let gateway = door.core.settings.gateways.iter().find(|g| g.name == *path);
     let format = gateway.and_then(|g| ReceiptFormat::of(g.kind)).filter(|format| format.signed());
     let (Some(gateway), Some(format)) = (gateway, format) else { return HttpResponse::NotFound().finish() };
-    if !is_signed(&door, gateway, &request, &body) {
+    if !is_signed(gateway, &request, &body) {
         metrics::counter!("mashang_receipts_refused_total", "gateway" => gateway.name.clone()).increment(1);
         return HttpResponse::Unauthorized().finish();
     }
     take(&door, &gateway.name, format, &body).await
 }
 
-fn is_signed(door: &Door, gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> bool {
+fn is_signed(gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let headers = SignatureHeaders {
         id: header("webhook-id"),
@@ -148,7 +148,7 @@ fn is_signed(door: &Door, gateway: &GatewaySettings, request: &HttpRequest, body
         signature: header("webhook-signature"),
     };
     WebhookSecret::parse(gateway.access_key_secret.expose_secret())
-        .is_some_and(|secret| secret.verify(headers, body, door.core.clock.now()).is_ok())
+        .is_some_and(|secret| secret.verify(headers, body, machine_time()()).is_ok())
 }
 
 /// Reads and applies a push. It is answered only when it is stored: anything else makes the provider push again.

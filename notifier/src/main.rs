@@ -150,7 +150,7 @@ async fn check(settings: Arc<Settings>) -> anyhow::Result<()> {
         }
         None => writeln!(out, "Redis           none: the queue lives in the process")?,
     }
-    for gateway in service::gateways(&settings, &outside.clock)? {
+    for gateway in service::gateways(&settings)? {
         writeln!(out, "网关 gateway     {} ({})", gateway.name(), gateway.channel())?;
     }
     Ok(())

@@ -19,7 +19,7 @@ use mashang_infra::telemetry::Telemetry;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::gateway::{self, BuildError, Gateway, LogGateway, Now};
+use crate::gateway::{self, BuildError, Gateway, LogGateway};
 use crate::receipt::Receipt;
 use crate::router::Router;
 use crate::schedule::{self, Hints};
@@ -91,7 +91,7 @@ impl Notifier {
         clock: Clock,
         lifecycle: Lifecycle,
     ) -> Result<Self, BuildError> {
-        let gateways = gateways(&settings, &clock)?;
+        let gateways = gateways(&settings)?;
         let notifier = Self::assemble(settings, db, keys, queue, clock, lifecycle, gateways);
         notifier.run().await;
         Ok(notifier)
@@ -175,30 +175,6 @@ impl Notifier {
 }
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
-pub fn gateways(settings: &Settings, clock: &Clock) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    let clock = clock.clone();
-    let now: Now = Arc::new(move || clock.now());
-    if !settings.gateways.is_empty() {
-        return gateway::build(&settings.gateways, &now);
-    }
-    gateway::build(&[log_table()], &now)
-}
-
-fn log_table() -> mashang_config::GatewaySettings {
-    mashang_config::GatewaySettings {
-        name: "log".to_owned(),
-        kind: mashang_config::gateway::GatewayKind::Log,
-        endpoint: None,
-        access_key_id: String::new(),
-        access_key_secret: Default::default(),
-        sign_name: String::new(),
-        templates: Default::default(),
-        weight: 1,
-        rate_per_second: None,
-        max_batch: None,
-        timeout_ms: 4_000,
-        connect_timeout_ms: 1_500,
-        called_show_number: None,
-        receipt_secret: None,
-    }
+pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
+    gateway::build(&settings.gateways, &gateway::machine_time())
 }
