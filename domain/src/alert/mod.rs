@@ -1,5 +1,6 @@
 //! Alerts: who may move one from draft to done, and the texts they carry.
 
+pub mod ladder;
 pub mod state;
 pub mod template;
 

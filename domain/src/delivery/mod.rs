@@ -1,6 +1,8 @@
 //! One message on its way to one person: its channel, its state, and what the provider said.
 
 pub mod outcome;
+pub mod retry;
+pub mod state;
 
 pub use outcome::{ErrorClass, Outcome};
 

@@ -1,0 +1,109 @@
+//! Statements that must do for a whole set of rows what an ORM does for one.
+//!
+//! A [`Raw`] grows from pieces of SQL and bound values, with the placeholders of either database. Values are always
+//! bound; only words of ours become text.
+
+use mashang_domain::delivery::DeliveryState;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use uuid::Uuid;
+
+/// A statement in the making.
+pub(crate) struct Raw {
+    backend: DbBackend,
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Raw {
+    pub(crate) fn new(db: &impl ConnectionTrait, text: &str) -> Self {
+        Self { backend: db.get_database_backend(), text: text.to_owned(), values: Vec::new() }
+    }
+
+    pub(crate) fn sql(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// A piece that differs between the databases.
+    pub(crate) fn either(self, postgres: &str, sqlite: &str) -> Self {
+        let text = if self.is_postgres() { postgres } else { sqlite };
+        self.sql(text)
+    }
+
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.push(value.into());
+        self
+    }
+
+    /// A condition that holds for these ids: `= ANY($1)` or `IN (?1, ..)`.
+    pub(crate) fn any(mut self, ids: &[Uuid]) -> Self {
+        if self.is_postgres() {
+            return self.sql(" = ANY(").bind(ids.to_vec()).sql(")");
+        }
+        self.text.push_str(" IN (");
+        self.list(ids.iter().map(|id| Value::from(*id)));
+        self.sql(")")
+    }
+
+    /// A condition that holds for these words.
+    pub(crate) fn any_word<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        let words: Vec<Value> = words.into_iter().map(|w| Value::from(w.to_owned())).collect();
+        if words.is_empty() {
+            return self.sql(" IN (NULL)");
+        }
+        self.text.push_str(" IN (");
+        self.list(words);
+        self.sql(")")
+    }
+
+    /// `VALUES (..), (..)`; there must be a row.
+    pub(crate) fn rows(mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+        self.text.push_str("VALUES ");
+        for (n, row) in rows.into_iter().enumerate() {
+            self.text.push_str(if n == 0 { "(" } else { ", (" });
+            self.list(row);
+            self.text.push(')');
+        }
+        self
+    }
+
+    pub(crate) fn done(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.text, self.values)
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    fn list(&mut self, values: impl IntoIterator<Item = Value>) {
+        for (n, value) in values.into_iter().enumerate() {
+            if n > 0 {
+                self.text.push_str(", ");
+            }
+            self.push(value);
+        }
+    }
+
+    fn push(&mut self, value: Value) {
+        use std::fmt::Write as _;
+        self.values.push(value);
+        let sign = if self.is_postgres() { '$' } else { '?' };
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{sign}{}", self.values.len());
+    }
+}
+
+/// States as a list of quoted words: `'pending', 'sending'`.
+pub(crate) fn words(states: &[DeliveryState]) -> String {
+    states.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// A random UUID made by the database, for rows that it inserts by itself.
+pub(crate) const fn random_uuid(postgres: bool) -> &'static str {
+    if postgres {
+        "gen_random_uuid()"
+    } else {
+        "unhex(hex(randomblob(6)) || '4' || substr(hex(randomblob(2)), 2) \
+         || substr('89AB', 1 + abs(random() % 4), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6)))"
+    }
+}
