@@ -3,7 +3,6 @@
 use std::ops::Deref;
 
 use mashang_domain::person::Role;
-use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -81,6 +80,18 @@ impl TestApp {
         Citizen { client: self.anyone().with_token(&token), phone: phone.to_owned(), person_id, token }
     }
 
+    /// As [`TestApp::sign_in`], a minute later: no phone gets two codes a minute.
+    pub async fn sign_in_later(&self, phone: &str) -> Citizen {
+        self.clock.advance(61_000).await;
+        self.sign_in(phone).await
+    }
+
+    /// As [`TestApp::code_for`], a minute later.
+    pub async fn code_for_later(&self, phone: &str) -> (String, String) {
+        self.clock.advance(61_000).await;
+        self.code_for(phone).await
+    }
+
     /// Asks for a code; the request's id, and the code as it arrived.
     pub async fn code_for(&self, phone: &str) -> (String, String) {
         let before = self.messages_to(phone).len();
@@ -155,7 +166,7 @@ impl TestApp {
     pub async fn venue_of(&self, manager: Citizen, name: &str, category: &str) -> Venue {
         let made = manager.post("/venues", venue_form(name, category)).await.ok(201);
         let id = made["id"].as_str().unwrap_or_default().to_owned();
-        let approval = self.house_official().await.send(Method::POST, &format!("/venues/{id}/approval"), None).await;
+        let approval = self.house_official().await.post(&format!("/venues/{id}/approval"), json!({})).await;
         assert!((200..300).contains(&approval.status), "{}", approval.text());
         let (code_in, code_out) = codes_of(&manager, &id).await;
         Venue { id, name: name.to_owned(), code_in, code_out, manager }
