@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod error;
 pub mod http;
+pub mod jobs;
 pub mod render;
 pub mod routes;
 pub mod start;

@@ -15,6 +15,7 @@ use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisOptions, RedisPools};
 use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
+use mashang_notifier::service::Notifier;
 
 use crate::state::{App, Parts};
 
@@ -97,6 +98,8 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     let keys = keys(&settings)?;
     tracing::info!(keys = ?keys.fingerprints(), "key ring");
     let db = database(&settings).await?;
+    let named = &settings.operation;
+    mashang_infra::store::operation::ensure(&db, &named.name, &named.legal_basis, clock.now()).await?;
     let redis = redis(&settings).await?;
     let lease = Duration::from_secs(settings.notifier.lease_seconds);
     let queue =
@@ -109,4 +112,16 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     lifecycle.spawn("cache announcements", caches.clone().listen(stop));
     let settings = Arc::new(settings);
     Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry }))
+}
+
+/// Starts the notifier inside this process, when the settings say so.
+pub async fn embedded_notifier(app: &App) -> anyhow::Result<Option<Notifier>> {
+    if !app.settings.notifier_embedded() {
+        return Ok(None);
+    }
+    let (settings, keys, queue) = (Arc::clone(&app.settings), Arc::clone(&app.keys), Arc::clone(&app.queue));
+    Ok(Some(
+        Notifier::start(settings, app.db.clone(), keys, queue, app.clock.clone(), app.lifecycle.clone())
+            .await?,
+    ))
 }

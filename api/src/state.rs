@@ -7,6 +7,7 @@ use mashang_config::Settings;
 use mashang_infra::cache::{Cache, Caches};
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
+use mashang_infra::gate::Gate;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::Queue;
@@ -28,6 +29,8 @@ pub struct App {
     pub redis: Option<RedisPools>,
     pub caches: Caches,
     pub sessions: Cache<Session>,
+    /// Closed once the operation has ended.
+    pub gate: Gate,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,
 }
@@ -37,7 +40,8 @@ impl App {
         let s = &parts.settings.sessions;
         let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
         let Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry } = parts;
-        Self { settings, db, keys, clock, queue, redis, caches, sessions, lifecycle, telemetry }
+        let gate = Gate::new(db.clone(), Arc::clone(&keys));
+        Self { settings, db, keys, clock, queue, redis, caches, sessions, gate, lifecycle, telemetry }
     }
 }
 

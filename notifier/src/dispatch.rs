@@ -76,7 +76,11 @@ async fn set_apart<'a>(
 ) -> Result<(), DbErr> {
     match part {
         [] => {}
-        [id] if matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::Query(_) | DbErr::TryIntoErr { .. }) => {
+        [id] if matches!(
+            error,
+            DbErr::Type(_) | DbErr::Json(_) | DbErr::Query(_) | DbErr::TryIntoErr { .. }
+        ) =>
+        {
             tracing::error!(delivery.id = %id, %error, "a delivery cannot be read; it is put aside");
             metrics::counter!("mashang_quarantined_total", "kind" => "delivery").increment(1);
             store::delivery::quarantine(core.db.conn(), *id, core.clock.now()).await?;
@@ -206,7 +210,8 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
 }
 
 fn count_outcomes(gateway: &str, planned: &Planned, outcomes: &[Outcome], took: Duration) {
-    metrics::histogram!("mashang_gateway_call_seconds", "gateway" => gateway.to_owned()).record(took.as_secs_f64());
+    metrics::histogram!("mashang_gateway_call_seconds", "gateway" => gateway.to_owned())
+        .record(took.as_secs_f64());
     let channel = channel_word(planned.road.gateway.channel());
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
     for outcome in outcomes {
@@ -308,7 +313,8 @@ async fn reroute(
     let now = core.clock.now();
     let batches = core.planner(now).route(items).batches;
     let attempts: Vec<_> = batches.iter().flat_map(|b| b.attempts.iter().cloned()).collect();
-    let moved: Vec<Settled> = attempts.iter().filter_map(|a| old.get(&a.delivery_id)).map(|o| o.1.clone()).collect();
+    let moved: Vec<Settled> =
+        attempts.iter().filter_map(|a| old.get(&a.delivery_id)).map(|o| o.1.clone()).collect();
     let written = async {
         let tx = core.db.begin_write().await?;
         let still = store::delivery::change_gateway(&*tx, core.owner, &moved, &attempts, now).await?;

@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, ResponseError, web};
 
 use super::context::Context;
 use crate::error::{Code, Problem};
+use crate::routes::operation::SERVED_AFTER_THE_END;
 use crate::state::App;
 
 /// Requests in work in this process.
@@ -66,6 +67,9 @@ async fn within(
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
+    if !served_after_the_end(request.path()) && app.gate.is_ended().await {
+        return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
+    }
     let http = &app.settings.http;
     let Some(_flight) = Flight::begin(http.max_in_flight) else {
         return Ok(refuse(request, &Problem::retry(Code::Overloaded, 1000)));
@@ -85,6 +89,13 @@ async fn within(
     let labels = [("method", method), ("route", route), ("status", response.status().as_u16().to_string())];
     metrics::histogram!("mashang_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());
     Ok(response)
+}
+
+/// What is left when the operation has ended: the state of the service, its description, and the certificate.
+fn served_after_the_end(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics" | "/api/openapi.json")
+        || path.starts_with("/api/docs")
+        || SERVED_AFTER_THE_END.contains(&path)
 }
 
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
