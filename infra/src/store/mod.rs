@@ -6,17 +6,11 @@
 pub mod alert;
 pub mod audit;
 pub mod delivery;
-<<<<<<< HEAD
-pub mod idempotency;
-pub mod login_code;
-pub mod notice;
-=======
 pub mod emptying;
 pub mod idempotency;
 pub mod login_code;
 pub mod notice;
 pub mod operation;
->>>>>>> main
 pub mod outbox;
 pub mod person;
 pub mod retention;
