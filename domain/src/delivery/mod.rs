@@ -7,10 +7,6 @@ pub mod state;
 pub use outcome::{ErrorClass, Outcome};
 
 crate::macros::words! {
-<<<<<<< HEAD
-    /// How a message reaches a person. A gateway serves exactly one.
-    Channel { Sms = "sms", Voice = "voice", Email = "email" }
-=======
     /// The road a message takes. A gateway serves exactly one.
     Channel {
         /// A text message.
@@ -20,7 +16,6 @@ crate::macros::words! {
         /// An e-mail: to officials, and as a fall-back.
         Email = "email",
     }
->>>>>>> main
 }
 
 crate::macros::words! {
