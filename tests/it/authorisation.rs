@@ -124,10 +124,10 @@ async fn documented(app: &TestApp) -> Vec<String> {
 
 /// One caller per column.
 async fn callers(app: &TestApp) -> Vec<Client> {
-    let mut callers = vec![app.anyone(), app.citizen().await.clone()];
+    let mut callers = vec![app.anyone(), app.citizen().await.client()];
     for word in &WHO[2..] {
         let role: Role = word.parse().unwrap();
-        callers.push(app.staff(role, "").await.clone());
+        callers.push(app.staff(role, "").await.client());
     }
     callers
 }
@@ -181,7 +181,7 @@ async fn everybody_may_what_the_table_says_and_no_more(#[case] form: Form) {
             wrong.push(format!("{route}: {seen}, not {expected}"));
         }
         if *route == "DELETE /me" {
-            callers[1] = app.citizen().await.clone();
+            callers[1] = app.citizen().await.client();
         }
     }
     assert!(wrong.is_empty(), "in the order {WHO:?}:\n{}", wrong.join("\n"));

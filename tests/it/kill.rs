@@ -61,7 +61,7 @@ async fn no_scan_that_was_answered_is_lost(#[case] form: Form) {
     let (stop, retries) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut people = Vec::new();
     for _ in 0..PEOPLE {
-        let client = app.citizen().await.clone();
+        let client = app.citizen().await.client();
         people.push(tokio::spawn(scan_on(client, codes.clone(), stop.clone(), retries.clone())));
     }
     let mut seed = 20_200_212_u64;

@@ -3,10 +3,17 @@
 
 mod architecture;
 mod authorisation;
+mod canary;
 mod docs;
 mod gateways;
+mod kill;
+mod posters;
 mod problems;
+mod scans;
 mod self_check;
 mod shutdown;
 mod sign_in;
 mod staff;
+mod truth;
+mod venues;
+mod warning;

@@ -17,7 +17,7 @@ async fn log_in(app: &TestApp, name: &str, password: &str, totp: Option<&str>) -
 
 fn one_time(url: &str, app: &TestApp, away: i64) -> String {
     let at = u64::try_from(app.now().secs() + away).unwrap();
-    Totp::from_url(url).unwrap().generate(at)
+    Totp::from_url(url).unwrap().generate(at).to_string()
 }
 
 #[rstest]

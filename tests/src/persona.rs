@@ -53,6 +53,10 @@ impl Deref for Staff {
 }
 
 impl Citizen {
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Scans now, with a fresh id.
     pub async fn scans(&self, code: &str) -> Reply {
         self.scans_as(code, &Uuid::new_v4().to_string()).await
@@ -60,6 +64,12 @@ impl Citizen {
 
     pub async fn scans_as(&self, code: &str, client_scan_id: &str) -> Reply {
         self.post("/scans", json!({ "venue_code": code, "client_scan_id": client_scan_id })).await
+    }
+}
+
+impl Staff {
+    pub fn client(&self) -> Client {
+        self.client.clone()
     }
 }
 
