@@ -8,6 +8,7 @@ pub mod cli;
 pub mod error;
 pub mod http;
 pub mod jobs;
+pub mod pages;
 pub mod render;
 pub mod routes;
 pub mod start;

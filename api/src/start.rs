@@ -17,6 +17,7 @@ use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
 use mashang_notifier::service::Notifier;
 
+use crate::render::Fonts;
 use crate::state::{App, Parts};
 
 /// Refuses dangerous settings, each with its own sentence.
@@ -91,6 +92,17 @@ async fn check_redis(pools: &RedisPools) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The fonts of posters, looked for once. Without a Chinese one only SVG posters can be made.
+async fn fonts(settings: &Settings) -> anyhow::Result<Fonts> {
+    let dir = settings.posters.font_dir.clone();
+    let load = move || Fonts::load((!dir.is_empty()).then_some(Path::new(&dir)));
+    let fonts = tokio::task::spawn_blocking(load).await?;
+    if let Err(e) = fonts.check() {
+        tracing::warn!(error = %e, "posters: SVG only");
+    }
+    Ok(fonts)
+}
+
 /// Everything together.
 pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycle) -> anyhow::Result<App> {
     check_settings(&settings)?;
@@ -110,8 +122,9 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     let stop = lifecycle.soft.clone();
     lifecycle.spawn("cache announcements", caches.clone().listen(stop));
+    let fonts = fonts(&settings).await?;
     let settings = Arc::new(settings);
-    Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry }))
+    Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry }))
 }
 
 /// Starts the notifier inside this process, when the settings say so.

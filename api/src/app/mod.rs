@@ -7,3 +7,4 @@ pub mod retention;
 pub mod session;
 pub mod sign_in;
 pub mod staff;
+pub mod venue;

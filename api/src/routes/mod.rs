@@ -7,6 +7,10 @@ pub mod me;
 pub mod operation;
 pub mod retention;
 pub mod staff;
+pub mod venue;
+pub mod venue_code;
+pub mod venue_import;
+pub mod venue_poster;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -18,4 +22,8 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     operation::configure(config);
     retention::configure(config);
     staff::configure(config);
+    venue_import::configure(config);
+    venue_poster::configure(config);
+    venue_code::configure(config);
+    venue::configure(config);
 }
