@@ -85,6 +85,9 @@ fn destroy_file(path: &Path, fingerprints: &[String]) -> Result<Vec<String>, Key
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
     let invalid = |reason| KeyFileError::Invalid { path: path.to_owned(), reason };
     let path = path.canonicalize().map_err(io)?;
+    // One at a time, or the one who cleans up overwrites what another has just put in place. Held until it is dropped.
+    let folder = File::open(path.parent().unwrap_or(Path::new("/"))).map_err(io)?;
+    folder.lock().map_err(io)?;
     let old = beside(&path, "destroying");
     let text = Zeroizing::new(std::fs::read_to_string(&path).map_err(io)?);
     if KeyFileSecrets::is_destroyed(&text) {
@@ -195,6 +198,19 @@ mod tests {
         b.ring.destroy().expect("destroyed");
         std::thread::sleep(Duration::from_millis(LOOK_AGAIN_AFTER + 50));
         assert_eq!(opens(&other, &b), Err(SealError::Destroyed));
+    }
+
+    #[test]
+    fn many_may_destroy_at_once() {
+        let b = bench();
+        let (prints, key) = (b.ring.destructible_fingerprints(), b.ring.signing_key().verifying_key());
+        let rings: Vec<_> = (0..8).map(|_| KeyRing::open(&b.path, false).expect("opened")).collect();
+        std::thread::scope(|scope| {
+            let work: Vec<_> =
+                rings.iter().map(|ring| scope.spawn(|| ring.destroy().expect("destroyed"))).collect();
+            assert!(work.into_iter().all(|w| w.join().expect("joined") == prints));
+        });
+        assert_eq!(KeyRing::open(&b.path, false).expect("opened").signing_key().verifying_key(), key);
     }
 
     #[test]
