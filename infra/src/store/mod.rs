@@ -4,7 +4,10 @@
 //! transaction that the use case opened.
 
 pub mod alert;
+pub mod answer;
+pub mod approval;
 pub mod audit;
+pub mod case;
 pub mod delivery;
 pub mod emptying;
 pub mod idempotency;
@@ -18,6 +21,7 @@ pub mod operation;
 pub mod outbox;
 pub mod partition;
 pub mod person;
+pub mod place;
 pub mod retention;
 pub mod safety;
 pub mod scan;
@@ -29,6 +33,7 @@ pub mod session;
 pub mod staff;
 mod statement;
 pub mod trace;
+pub mod trace_result;
 pub mod venue;
 pub mod venue_code;
 pub mod visits;
