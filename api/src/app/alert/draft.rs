@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        mashang_config::load::load_with(None, Vec::new()).expect("the defaults are valid")
+        mashang_config::load_with(None, Vec::new()).expect("the defaults are valid")
     }
 
     fn chosen(template_id: Option<&str>, levels: Option<&[i16]>) -> Result<Vec<(i16, String)>, String> {

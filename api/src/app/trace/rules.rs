@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        mashang_config::load::load_with(None, Vec::new()).expect("the defaults are valid")
+        mashang_config::load_with(None, Vec::new()).expect("the defaults are valid")
     }
 
     fn wished(json: &str) -> Result<Parameters, String> {
