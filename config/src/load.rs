@@ -55,9 +55,10 @@ pub fn load_with(file: Option<&Path>, env: Vec<(String, String)>) -> Result<Sett
 fn with_secret_files(env: Vec<(String, String)>) -> Result<Vec<(String, String)>, LoadError> {
     let mut out = Vec::with_capacity(env.len());
     for (name, value) in &env {
-        // `clock_offset_file` is a key of its own, not the file of a secret.
-        let secret =
-            name.strip_suffix("_FILE").filter(|n| n.starts_with("MASHANG__") && !n.ends_with("OFFSET"));
+        // `keys.file` and `clock_offset_file` are keys of their own, not files of secrets.
+        let secret = name
+            .strip_suffix("_FILE")
+            .filter(|n| n.starts_with("MASHANG__") && !n.ends_with('_') && !n.ends_with("OFFSET"));
         match secret {
             Some(variable) if env.iter().any(|(n, _)| n == variable) => {
                 return Err(LoadError::SecretTwice { variable: variable.to_owned() });
@@ -118,5 +119,7 @@ mod tests {
         let s = load_with(None, env(&[("MASHANG__DATABASE__URL_FILE", &path)])).expect("loads");
         assert_eq!(s.database.url, "postgres://u@h/d");
         assert!(load_with(None, env(&[("MASHANG__DATABASE__URL_FILE", "/nowhere")])).is_err());
+        let keys = load_with(None, env(&[("MASHANG__KEYS__FILE", "/nowhere")])).expect("a path of its own");
+        assert_eq!(keys.keys.file, "/nowhere");
     }
 }
