@@ -9,8 +9,11 @@ pub mod retention;
 pub mod staff;
 pub mod venue;
 pub mod venue_code;
+pub mod venue_decision;
 pub mod venue_import;
 pub mod venue_poster;
+mod venue_view;
+pub mod venue_zone;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -26,4 +29,6 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     venue_poster::configure(config);
     venue_code::configure(config);
     venue::configure(config);
+    venue_zone::configure(config);
+    venue_decision::configure(config);
 }
