@@ -153,8 +153,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 
 impl VenueEdit {
     fn change(self) -> Answer<VenueChange> {
-        let together =
-            |e: ProfileError| Problem::field("lat", "invalid", e.to_string());
+        let together = |e: ProfileError| Problem::field("lat", "invalid", e.to_string());
         let position = match (self.lat, self.lon) {
             (None, None) => None,
             (lat, lon) => Some(position(lat.flatten(), lon.flatten()).map_err(together)?),
