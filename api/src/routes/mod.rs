@@ -16,9 +16,12 @@ pub mod staff;
 pub mod trace;
 pub mod venue;
 pub mod venue_code;
+pub mod venue_decision;
 pub mod venue_import;
 pub mod venue_poster;
 pub mod visit_import;
+mod venue_view;
+pub mod venue_zone;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -42,4 +45,6 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     venue_code::configure(config);
     venue::configure(config);
     visit_import::configure(config);
+    venue_zone::configure(config);
+    venue_decision::configure(config);
 }

@@ -73,7 +73,7 @@ async fn venue_poster(
         .content_type(format.content_type())
         .insert_header((ETAG, tag))
         .insert_header(("Cache-Control", "private, no-cache"))
-        .insert_header(attachment(&made.file_name, format.as_str()))
+        .insert_header(attachment(&made.file_name, format!("poster.{format}")))
         .body(bytes))
 }
 
@@ -86,14 +86,13 @@ fn client_has(request: &HttpRequest, tag: &str) -> bool {
 }
 
 /// A file name in Chinese, and one in ASCII for clients that cannot read it (RFC 6266).
-fn attachment(name: &str, ending: &str) -> ContentDisposition {
+fn attachment(name: &str, ascii: String) -> ContentDisposition {
     let extended = ExtendedValue {
         charset: Charset::Ext("UTF-8".to_owned()),
         language_tag: None,
         value: name.as_bytes().to_vec(),
     };
-    let parameters =
-        vec![DispositionParam::Filename(format!("poster.{ending}")), DispositionParam::FilenameExt(extended)];
+    let parameters = vec![DispositionParam::Filename(ascii), DispositionParam::FilenameExt(extended)];
     ContentDisposition { disposition: DispositionType::Attachment, parameters }
 }
 
@@ -127,6 +126,6 @@ async fn posters_archive(
     let parts = venue::stream_archive(app.clone(), &official, wish).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/zip")
-        .insert_header(attachment("posters.zip", "zip"))
+        .insert_header(attachment("posters.zip", "posters.zip".to_owned()))
         .streaming(ReceiverStream::new(parts)))
 }
