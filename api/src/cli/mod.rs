@@ -1,5 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod demo;
+mod import;
 mod serve;
 mod staff;
 mod verify;
@@ -29,6 +31,11 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Play the whole venue loop on a made city or on a file of check-ins.
+    Demo(demo::DemoArgs),
+    /// Bring in data.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Look after staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -75,6 +82,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Openapi | Command::VerifyCertificate(_) => Ok(()),
         Command::VerifyAudit(command) => verify::audit(&settings, &command).await,
+        Command::Demo(args) => demo::run(settings, telemetry, args).await,
+        Command::Import(command) => import::run(settings, command).await,
         Command::Staff(command) => staff::run(settings, command).await,
     }
 }
