@@ -72,7 +72,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         return verify::certificate(command);
     }
     let settings = mashang_config::load(cli.config.as_deref())?;
-    let telemetry = init_telemetry(&settings)?;
+    let telemetry = init_telemetry(&settings, matches!(cli.command, Some(Command::Demo(_))))?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(settings, telemetry).await,
         Command::Migrate => {
@@ -88,12 +88,14 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
-fn init_telemetry(settings: &Settings) -> anyhow::Result<Telemetry> {
+/// The demo tells its story on standard output; its log shows only what needs somebody.
+fn init_telemetry(settings: &Settings, quiet: bool) -> anyhow::Result<Telemetry> {
     let format = match settings.log.format {
         mashang_config::LogFormat::Json => LogFormat::Json,
         mashang_config::LogFormat::Pretty => LogFormat::Pretty,
     };
-    Ok(telemetry::init(format, &settings.log.filter)?)
+    let filter = if quiet { "error" } else { settings.log.filter.as_str() };
+    Ok(telemetry::init(format, filter)?)
 }
 
 /// A line for whoever runs the command.
