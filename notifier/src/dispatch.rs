@@ -76,7 +76,11 @@ async fn set_apart<'a>(
 ) -> Result<(), DbErr> {
     match part {
         [] => {}
-        [id] if matches!(error, DbErr::Type(_) | DbErr::Json(_) | DbErr::Query(_) | DbErr::TryIntoErr { .. }) => {
+        [id] if matches!(
+            error,
+            DbErr::Type(_) | DbErr::Json(_) | DbErr::Query(_) | DbErr::TryIntoErr { .. }
+        ) =>
+        {
             tracing::error!(delivery.id = %id, %error, "a delivery cannot be read; it is put aside");
             metrics::counter!("mashang_quarantined_total", "kind" => "delivery").increment(1);
             store::delivery::quarantine(core.db.conn(), *id, core.clock.now()).await?;
@@ -187,9 +191,13 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     let latest = deadline.checked_sub(road.timeout + MARGIN).unwrap_or_else(Instant::now);
     let login = planned.items.first().is_some_and(Item::is_login);
     let Some(turn) = road.pace.reserve(login, latest) else { return vec![None; count] };
-    tokio::time::sleep_until(turn).await;
-    let permit = tokio::time::timeout_at(latest, road.calls.acquire()).await;
-    if !matches!(permit, Ok(Ok(_))) || Instant::now() > latest || core.life.hard.is_cancelled() {
+    // A stop gives back what was not begun.
+    let waiting = async {
+        tokio::time::sleep_until(turn).await;
+        tokio::time::timeout_at(latest, road.calls.acquire()).await
+    };
+    let permit = core.life.soft.run_until_cancelled(waiting).await;
+    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest {
         return vec![None; count];
     }
     let begun = Instant::now();
@@ -206,7 +214,8 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
 }
 
 fn count_outcomes(gateway: &str, planned: &Planned, outcomes: &[Outcome], took: Duration) {
-    metrics::histogram!("mashang_gateway_call_seconds", "gateway" => gateway.to_owned()).record(took.as_secs_f64());
+    metrics::histogram!("mashang_gateway_call_seconds", "gateway" => gateway.to_owned())
+        .record(took.as_secs_f64());
     let channel = channel_word(planned.road.gateway.channel());
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
     for outcome in outcomes {
@@ -253,6 +262,7 @@ fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Outcome>) -> 
         outcome: outcome.map_or("not_begun", word).to_owned(),
     };
     match outcome {
+        None if core.life.soft.is_cancelled() => settled.due_at = now,
         None => {
             let backlog = core.router.by_name(gateway).map_or(Duration::ZERO, |road| road.pace.backlog());
             let wait = i64::try_from(backlog.as_millis()).unwrap_or(0).min(core.reconcile().wait);
@@ -308,7 +318,8 @@ async fn reroute(
     let now = core.clock.now();
     let batches = core.planner(now).route(items).batches;
     let attempts: Vec<_> = batches.iter().flat_map(|b| b.attempts.iter().cloned()).collect();
-    let moved: Vec<Settled> = attempts.iter().filter_map(|a| old.get(&a.delivery_id)).map(|o| o.1.clone()).collect();
+    let moved: Vec<Settled> =
+        attempts.iter().filter_map(|a| old.get(&a.delivery_id)).map(|o| o.1.clone()).collect();
     let written = async {
         let tx = core.db.begin_write().await?;
         let still = store::delivery::change_gateway(&*tx, core.owner, &moved, &attempts, now).await?;

@@ -44,7 +44,9 @@ pub async fn fan_out(core: &Arc<Core>, id: Uuid) -> Result<FanOut, DbErr> {
     }
     let mut deliveries = 0;
     let mut after = Uuid::nil();
-    while let Some(range) = store::notice::next_range(core.db.conn(), &alert, after, core.settings.notifier.chunk).await? {
+    while let Some(range) =
+        store::notice::next_range(core.db.conn(), &alert, after, core.settings.notifier.chunk).await?
+    {
         let Some(made) = write_range(core, id, range).await? else { return Ok(FanOut::NotWanted) };
         deliveries += made.len();
         push(core, &made).await;
@@ -122,17 +124,20 @@ async fn try_range(core: &Core, id: Uuid, range: Range, with_day: bool) -> Resul
 /// The levels an alert warns; all when it names none.
 fn levels(alert: &alert::Model) -> Vec<i16> {
     let listed = alert.levels.as_array().map(Vec::as_slice).unwrap_or_default();
-    let levels: Vec<i16> =
-        listed.iter().filter_map(|l| l.as_i64().or_else(|| l.as_str()?.parse().ok())).filter_map(|l| l.try_into().ok()).collect();
+    let levels: Vec<i16> = listed
+        .iter()
+        .filter_map(|l| l.as_i64().or_else(|| l.as_str()?.parse().ok()))
+        .filter_map(|l| l.try_into().ok())
+        .collect();
     if levels.is_empty() { vec![1, 2, 3] } else { levels }
 }
 
 /// The ladder of each level as rows, with the times at which they are due.
 fn rungs(core: &Core, alert: &alert::Model, now: Timestamp) -> Rungs {
     let settings = &core.settings;
-    let expires_at = alert.expires_at.unwrap_or_else(|| {
-        alert.decided_at.unwrap_or(now) + settings.alerts.expires_hours * HOUR
-    });
+    let expires_at = alert
+        .expires_at
+        .unwrap_or_else(|| alert.decided_at.unwrap_or(now) + settings.alerts.expires_hours * HOUR);
     let timing = core.timing(expires_at, alert.urgent);
     let mut rows = Vec::new();
     for level in 1..=3 {
@@ -169,13 +174,19 @@ fn rungs(core: &Core, alert: &alert::Model, now: Timestamp) -> Rungs {
 fn kinds(core: &Core, kind: AlertKind, level: i16) -> Vec<RungKind> {
     match kind {
         AlertKind::Correction => vec![RungKind::Sms],
-        AlertKind::Warning => core.settings.alerts.ladder(level).iter().filter_map(|rung| match rung {
-            Rung::Sms => Some(RungKind::Sms),
-            Rung::Call => Some(RungKind::Call),
-            Rung::CallWithoutReceipt => Some(RungKind::CallWithoutReceipt),
-            // Citizens have a number only; the self-check refuses the setting.
-            Rung::Email => None,
-        }).collect(),
+        AlertKind::Warning => core
+            .settings
+            .alerts
+            .ladder(level)
+            .iter()
+            .filter_map(|rung| match rung {
+                Rung::Sms => Some(RungKind::Sms),
+                Rung::Call => Some(RungKind::Call),
+                Rung::CallWithoutReceipt => Some(RungKind::CallWithoutReceipt),
+                // Citizens have a number only; the self-check refuses the setting.
+                Rung::Email => None,
+            })
+            .collect(),
     }
 }
 
@@ -195,8 +206,10 @@ async fn push(core: &Core, made: &[Made]) {
     let now = core.clock.now();
     let due: Vec<Uuid> =
         made.iter().filter(|m| m.state == DeliveryState::Pending && m.due_at <= now).map(|m| m.id).collect();
-    let tasks: Vec<Task> =
-        due.chunks(core.settings.notifier.batch.max(1)).map(|ids| Task::Send { deliveries: ids.to_vec() }).collect();
+    let tasks: Vec<Task> = due
+        .chunks(core.settings.notifier.batch.max(1))
+        .map(|ids| Task::Send { deliveries: ids.to_vec() })
+        .collect();
     if let Err(error) = core.queue.push(Priority::Alert, &tasks).await {
         tracing::warn!(%error, deliveries = due.len(), "the queue is away; the sweep will find these deliveries");
     }

@@ -81,7 +81,8 @@ async fn healthz() -> HttpResponse {
 /// delay only, and is said.
 async fn readyz(door: web::Data<Door>) -> HttpResponse {
     let core = &door.core;
-    let database = tokio::time::timeout(Duration::from_secs(2), core.db.ping()).await.is_ok_and(|r| r.is_ok());
+    let database =
+        tokio::time::timeout(Duration::from_secs(2), core.db.ping()).await.is_ok_and(|r| r.is_ok());
     let queue = core.queue.depth().await.is_ok();
     let stalled = core.life.stalled(STALLED);
     let stopping = core.life.soft.is_cancelled();
@@ -155,7 +156,8 @@ fn is_signed(gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> b
 async fn take(door: &Door, gateway: &str, format: ReceiptFormat, body: &[u8]) -> HttpResponse {
     let Ok(report) = format.parse(gateway, body) else { return HttpResponse::BadRequest().finish() };
     if report.unreadable > 0 {
-        metrics::counter!("mashang_receipts_total", "result" => "unreadable").increment(report.unreadable as u64);
+        metrics::counter!("mashang_receipts_total", "result" => "unreadable")
+            .increment(report.unreadable as u64);
         tracing::warn!(gateway, entries = report.unreadable, "receipts that cannot be read");
     }
     match store(door, &report.receipts).await {

@@ -72,7 +72,8 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// Loads the settings and refuses dangerous ones, each with its own sentence.
 fn settings(file: Option<&Path>) -> anyhow::Result<Arc<Settings>> {
     let settings = mashang_config::load(file)?;
-    let refusals: Vec<String> = mashang_config::check::check(&settings).iter().map(ToString::to_string).collect();
+    let refusals: Vec<String> =
+        mashang_config::check::check(&settings).iter().map(ToString::to_string).collect();
     if !refusals.is_empty() {
         bail!("配置被拒绝 · the settings are refused:\n  {}", refusals.join("\n  "));
     }
@@ -89,7 +90,8 @@ struct Outside {
 
 async fn outside(settings: &Settings) -> anyhow::Result<Outside> {
     let keys = KeyRing::open(Path::new(&settings.keys.file), !settings.production())?;
-    let db = Db::connect(&settings.database).await.context("数据库无法连接 · the database cannot be reached")?;
+    let db =
+        Db::connect(&settings.database).await.context("数据库无法连接 · the database cannot be reached")?;
     let options = RedisOptions {
         pool_size: settings.redis.pool_size,
         wait_timeout: Duration::from_millis(settings.redis.wait_timeout_ms),
@@ -116,21 +118,18 @@ async fn serve(settings: Arc<Settings>) -> anyhow::Result<()> {
     let queue: Arc<dyn Queue> = queue::open(outside.redis, options);
     life.spawn("telemetry", telemetry.clone().keep_folding(life.soft.clone()));
     life.spawn("heartbeats", life.clone().report_heartbeats(Duration::from_secs(5)));
-    let started = Notifier::start(
-        Arc::clone(&settings),
-        outside.db,
-        outside.keys,
-        queue,
-        outside.clock,
-        life.clone(),
-    );
+    let started =
+        Notifier::start(Arc::clone(&settings), outside.db, outside.keys, queue, outside.clock, life.clone());
     let notifier = started.await?;
-    let address = notifier.listen(Some(telemetry)).context("监听地址不可用 · the listening address cannot be used")?;
+    let address =
+        notifier.listen(Some(telemetry)).context("监听地址不可用 · the listening address cannot be used")?;
     tracing::info!(%address, "listening");
     life.soft.cancelled().await;
     match life.wait(Duration::from_secs(settings.notifier.shutdown_seconds)).await {
         Ending::Clean => tracing::info!("stopped"),
-        Ending::Forced { dropped } => tracing::warn!(dropped, "stopped; what was dropped is found by the sweep"),
+        Ending::Forced { dropped } => {
+            tracing::warn!(dropped, "stopped; what was dropped is found by the sweep")
+        }
     }
     Ok(())
 }

@@ -117,10 +117,15 @@ impl Planner<'_> {
         })
     }
 
-    fn of_person(&self, row: &delivery::Model, person: Option<&person::Model>) -> Result<Phone, Box<Settled>> {
+    fn of_person(
+        &self,
+        row: &delivery::Model,
+        person: Option<&person::Model>,
+    ) -> Result<Phone, Box<Settled>> {
         let person = person.ok_or_else(|| ended(row, DeliveryState::Unreachable, "no_person"))?;
         let (field, id) = (Field::PersonPhone, person.id);
-        let opened = self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Alert);
+        let opened =
+            self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Alert);
         opened.map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "the number of a person does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")
@@ -132,10 +137,13 @@ impl Planner<'_> {
         row: &delivery::Model,
         login: Option<&login_code::Model>,
     ) -> Result<(Phone, Option<String>), Box<Settled>> {
-        let wanted = |l: &&login_code::Model| l.used_at.is_none() && l.burnt_at.is_none() && l.expires_at > self.now;
-        let request = login.filter(wanted).ok_or_else(|| ended(row, DeliveryState::Cancelled, "code_not_wanted"))?;
+        let wanted =
+            |l: &&login_code::Model| l.used_at.is_none() && l.burnt_at.is_none() && l.expires_at > self.now;
+        let request =
+            login.filter(wanted).ok_or_else(|| ended(row, DeliveryState::Cancelled, "code_not_wanted"))?;
         let (field, id) = (Field::LoginPhone, request.id);
-        let opened = self.keys.open_phone(field, id, request.key_version, &request.phone_sealed, Purpose::SignIn);
+        let opened =
+            self.keys.open_phone(field, id, request.key_version, &request.phone_sealed, Purpose::SignIn);
         let phone = opened.map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "the number of a login code does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mashang_config::Settings;
 use mashang_domain::alert::ladder::{self, Timing, VoiceHours};
@@ -43,7 +44,10 @@ pub struct Core {
 
 impl Core {
     pub(crate) fn voice_hours(&self) -> VoiceHours {
-        VoiceHours { from: self.settings.dispatch.voice_from_hour, until: self.settings.dispatch.voice_until_hour }
+        VoiceHours {
+            from: self.settings.dispatch.voice_from_hour,
+            until: self.settings.dispatch.voice_until_hour,
+        }
     }
 
     /// Whether calls that are not urgent may ring at `now`.
@@ -67,7 +71,10 @@ impl Core {
     }
 
     pub(crate) fn reconcile(&self) -> Reconcile {
-        Reconcile { wait: self.settings.dispatch.reconcile_seconds * SECOND, idempotent: self.router.idempotent() }
+        Reconcile {
+            wait: self.settings.dispatch.reconcile_seconds * SECOND,
+            idempotent: self.router.idempotent(),
+        }
     }
 }
 
@@ -107,7 +114,9 @@ impl Notifier {
         life: Lifecycle,
         gateways: Vec<Arc<dyn Gateway>>,
     ) -> Self {
-        let router = Router::new(gateways, &settings.gateways);
+        let lease = Duration::from_secs(settings.notifier.lease_seconds);
+        let router =
+            Router::new(gateways, &settings.gateways, lease.saturating_sub(Duration::from_secs(1)) / 2);
         let schedule = Schedule {
             waits: settings.dispatch.retry_seconds.iter().map(|s| s * SECOND).collect(),
             max_tries: settings.dispatch.max_tries,

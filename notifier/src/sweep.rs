@@ -63,7 +63,11 @@ pub async fn pass(core: &Arc<Core>) -> Swept {
     swept
 }
 
-async fn step(name: &'static str, failed: &mut usize, work: impl Future<Output = Result<usize, DbErr>>) -> usize {
+async fn step(
+    name: &'static str,
+    failed: &mut usize,
+    work: impl Future<Output = Result<usize, DbErr>>,
+) -> usize {
     match work.await {
         Ok(n) => n,
         Err(error) => {
@@ -229,7 +233,8 @@ pub async fn minute(core: &Core) -> Result<usize, DbErr> {
     let before = now - core.settings.dispatch.receipt_wait_seconds * SECOND;
     let tx = core.db.begin_write().await?;
     let settled =
-        store::delivery::settle_without_receipt(&*tx, before, now, core.settings.notifier.chunk * CHUNKS).await?;
+        store::delivery::settle_without_receipt(&*tx, before, now, core.settings.notifier.chunk * CHUNKS)
+            .await?;
     tx.commit().await?;
     Ok(settled)
 }

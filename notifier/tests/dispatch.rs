@@ -23,7 +23,10 @@ use support::gateway::{Act, Fake, Reached, shared};
 use support::{Bench, Running, Somebody, each};
 use uuid::Uuid;
 
-use DeliveryState::{Accepted, Cancelled, Delivered, Expired, Failed, Pending, Sending, Skipped, Undelivered, Unknown, Unreachable};
+use DeliveryState::{
+    Accepted, Cancelled, Delivered, Expired, Failed, Pending, Sending, Skipped, Undelivered, Unknown,
+    Unreachable,
+};
 
 fn receipt(of: &Reached, delivered: bool) -> Receipt {
     Receipt {
@@ -116,7 +119,8 @@ async fn an_answer_that_was_not_recorded_is_settled_by_its_receipt() {
         let second = bench.start(vec![gateway]).await;
         bench.until_count(alert, Unknown, 300).await;
         // The receipts name the reference that the provider was told: that of the first of each call.
-        let attempts = bench.db.conn().query_all_raw(raw(&bench, "SELECT reference, batch FROM attempt")).await.unwrap();
+        let attempts =
+            bench.db.conn().query_all_raw(raw(&bench, "SELECT reference, batch FROM attempt")).await.unwrap();
         let batch_of = |reference: &str| {
             let row = attempts.iter().find(|r| r.try_get::<String>("", "reference").unwrap() == reference);
             row.unwrap().try_get::<String>("", "batch").unwrap()
@@ -211,7 +215,11 @@ async fn receipts_move_forward_only() {
         let lost = Receipt { reference: Some(batch), ..receipt(of(0), true) };
         assert_eq!(receive(&[lost.clone(), receipt(of(1), true), receipt(of(2), false)]).await, (3, 0, 0));
         assert_eq!(receive(&[lost, receipt(of(1), true), receipt(of(1), false)]).await, (0, 3, 0));
-        assert_eq!(receive(&[receipt(of(2), true)]).await, (1, 0, 0), "undelivered, then delivered after all");
+        assert_eq!(
+            receive(&[receipt(of(2), true)]).await,
+            (1, 0, 0),
+            "undelivered, then delivered after all"
+        );
         let stranger = Receipt { provider_id: "nobody's".into(), ..receipt(of(3), true) };
         let wrong_number = Receipt { phone: Some(people[0].phone.clone()), ..receipt(of(3), true) };
         let no_number = Receipt { phone: None, ..receipt(of(3), true) };
@@ -248,7 +256,9 @@ async fn refusals_are_tried_again_by_the_schedule() {
         bench.until_count(alert, Failed, 1).await;
         let dead = bench.of(alert, &people[2], RungKind::Sms).await;
         assert_eq!(dead.code.as_deref(), Some("number_invalid: isv.MOBILE_NUMBER_ILLEGAL"));
-        bench.until("a first try", async || bench.of(alert, &people[0], RungKind::Sms).await.tries == 1).await;
+        bench
+            .until("a first try", async || bench.of(alert, &people[0], RungKind::Sms).await.tries == 1)
+            .await;
         let waiting = bench.of(alert, &people[0], RungKind::Sms).await;
         assert_eq!((waiting.state, waiting.due_at - waiting.created_at), (Pending, 5 * SECOND));
         for _ in 0..40 {
@@ -276,7 +286,7 @@ async fn refusals_are_tried_again_by_the_schedule() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn tries_are_spent_and_the_reason_stays() {
-    each(&[("DISPATCH__MAX_TRIES", "3"), ("DISPATCH__RETRY_SECONDS", "1")], async |bench| {
+    each(&[("DISPATCH__MAX_TRIES", "3"), ("DISPATCH__RETRY_SECONDS", "1,1")], async |bench| {
         let people = bench.people(1).await;
         let busy = |_: &_, _| Act::Answer(Outcome::rejected(ErrorClass::Retry, "busy"));
         let (fake, gateway) = shared(Fake::sms().script(busy));
@@ -389,11 +399,12 @@ async fn a_cancelled_alert_stops_what_is_not_sent() {
         bench.until("some were reached", async || fake.reached().len() >= 30).await;
         let stopped = bench.cancel(alert).await;
         let reached_then = fake.reached().len();
-        bench.until("nothing is open", async || {
-            let progress = bench.progress(alert).await;
-            progress.count(Pending) + progress.count(Sending) == 0
-        })
-        .await;
+        bench
+            .until("nothing is open", async || {
+                let progress = bench.progress(alert).await;
+                progress.count(Pending) + progress.count(Sending) == 0
+            })
+            .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let progress = bench.progress(alert).await;
         assert!(stopped > 0 && fake.reached().len() <= reached_then + 40, "{stopped} {reached_then}");
@@ -495,7 +506,11 @@ async fn a_call_follows_an_sms_without_receipt() {
         let running = bench.start(vec![one, two]).await;
         let alert = bench.warn(&people, 2).await;
         bench.until_count(alert, Accepted, 3).await;
-        assert_eq!(voice.times().keys().collect::<Vec<_>>(), [&people[2].number()], "no SMS: the call comes at once");
+        assert_eq!(
+            voice.times().keys().collect::<Vec<_>>(),
+            [&people[2].number()],
+            "no SMS: the call comes at once"
+        );
         bench.hand.advance(9 * MINUTE);
         let reached = sms.reached();
         let of = |n: usize| reached.iter().find(|r| r.phone == people[n].phone).unwrap();
@@ -516,18 +531,20 @@ async fn a_call_follows_an_sms_without_receipt() {
 async fn a_correction_goes_to_exactly_those_who_were_warned() {
     each(&[("NOTIFIER__CHUNK", "7")], async |bench| {
         let people = bench.people(40).await;
-        let (fake, gateway) = shared(Fake::sms().script(|r, nth| match r.phone.reveal().as_bytes().last().unwrap() {
-            b'3' if nth == 0 => Act::Answer(Outcome::rejected(ErrorClass::NumberInvalid, "no")),
-            b'4' if nth == 0 => Act::Lose,
-            _ => Act::Take,
-        }));
+        let (fake, gateway) =
+            shared(Fake::sms().script(|r, nth| match r.phone.reveal().as_bytes().last().unwrap() {
+                b'3' if nth == 0 => Act::Answer(Outcome::rejected(ErrorClass::NumberInvalid, "no")),
+                b'4' if nth == 0 => Act::Lose,
+                _ => Act::Take,
+            }));
         let running = bench.start(vec![gateway]).await;
         let wrong = bench.warn(&people, 1).await;
-        bench.until("all were tried", async || {
-            let progress = bench.progress(wrong).await;
-            (progress.count(Accepted), progress.count(Failed), progress.count(Unknown)) == (32, 4, 4)
-        })
-        .await;
+        bench
+            .until("all were tried", async || {
+                let progress = bench.progress(wrong).await;
+                (progress.count(Accepted), progress.count(Failed), progress.count(Unknown)) == (32, 4, 4)
+            })
+            .await;
         bench.cancel(wrong).await;
         let trace_id = bench.alert_row(wrong).await.trace_id;
         let correction = bench
@@ -562,7 +579,13 @@ async fn a_drill_walks_the_whole_way_and_sends_nothing() {
         bench.until_done(drill).await;
         assert_eq!(bench.count(drill, Accepted).await, 40);
         assert_eq!(sms.calls.load(Ordering::SeqCst) + voice.calls.load(Ordering::SeqCst), 0);
-        assert!(bench.deliveries(drill).await.iter().all(|d| d.drill && d.gateway.as_ref().unwrap().starts_with("drill-")));
+        assert!(
+            bench
+                .deliveries(drill)
+                .await
+                .iter()
+                .all(|d| d.drill && d.gateway.as_ref().unwrap().starts_with("drill-"))
+        );
         let real = bench.warn(&people, 1).await;
         bench.until_done(real).await;
         assert_eq!((bench.progress(real).await.merged, sms.reached().len()), (0, 20), "a drill warns nobody");
@@ -659,6 +682,7 @@ async fn the_listener_takes_receipts_and_tells_its_health() {
         let running = bench.start(vec![gateway]).await;
         bench.until_done(alert).await;
         let at = running.notifier.listen(None).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new();
         let url = |path: &str| format!("http://{at}{path}");
         let status = async |path: &str| http.get(url(path)).send().await.unwrap().status().as_u16();

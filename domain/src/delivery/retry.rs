@@ -96,7 +96,11 @@ impl Schedule {
 }
 
 /// `wait` and up to `jitter` of it more.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "waits are minutes, not ages")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "waits are minutes, not ages"
+)]
 fn stretched(wait: i64, jitter: f64, random: f64) -> i64 {
     wait + (wait as f64 * jitter.clamp(0.0, 1.0) * random.clamp(0.0, 1.0)) as i64
 }

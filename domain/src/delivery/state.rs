@@ -44,7 +44,9 @@ crate::macros::words! {
 /// The states in which `event` may happen.
 pub const fn from(event: DeliveryEvent) -> &'static [DeliveryState] {
     match event {
-        DeliveryEvent::Claim | DeliveryEvent::Expire | DeliveryEvent::Cancel | DeliveryEvent::Skip => &[Pending],
+        DeliveryEvent::Claim | DeliveryEvent::Expire | DeliveryEvent::Cancel | DeliveryEvent::Skip => {
+            &[Pending]
+        }
         DeliveryEvent::Accept => &[Sending, Unknown],
         DeliveryEvent::Refuse | DeliveryEvent::LoseAnswer => &[Sending],
         DeliveryEvent::GiveUp => &[Sending, Unknown],

@@ -25,7 +25,8 @@ pub async fn hold(tx: &impl ConnectionTrait, id: Uuid) -> Result<Option<alert::M
 
 /// `approved -> sending`; true when it is sending now or was before.
 pub async fn begin_sending(tx: &impl ConnectionTrait, id: Uuid) -> Result<bool, DbErr> {
-    let raw = Raw::new(tx, "UPDATE alert SET state = 'sending' WHERE state IN ('approved', 'sending') AND id = ");
+    let raw =
+        Raw::new(tx, "UPDATE alert SET state = 'sending' WHERE state IN ('approved', 'sending') AND id = ");
     Ok(tx.execute_raw(raw.bind(id).done()).await?.rows_affected() == 1)
 }
 
@@ -90,7 +91,8 @@ pub async fn approvals(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Ap
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = db.query_all_raw(Raw::new(db, "SELECT id, decided_at FROM alert WHERE id").any(ids).done()).await?;
+    let rows =
+        db.query_all_raw(Raw::new(db, "SELECT id, decided_at FROM alert WHERE id").any(ids).done()).await?;
     rows.iter()
         .map(|row| Ok(Approval { id: row.try_get("", "id")?, decided_at: row.try_get("", "decided_at")? }))
         .collect()

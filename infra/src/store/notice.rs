@@ -72,7 +72,9 @@ pub async fn next_range(
     limit: u64,
 ) -> Result<Option<Range>, DbErr> {
     let source = match (alert.kind, alert.corrects) {
-        (AlertKind::Correction, Some(wrong)) => Raw::new(db, "SELECT person_id FROM notice WHERE alert_id = ").bind(wrong),
+        (AlertKind::Correction, Some(wrong)) => {
+            Raw::new(db, "SELECT person_id FROM notice WHERE alert_id = ").bind(wrong)
+        }
         (AlertKind::Warning, _) | (AlertKind::Correction, None) => {
             Raw::new(db, "SELECT person_id FROM trace_contact WHERE trace_id = ").bind(alert.trace_id)
         }
@@ -115,7 +117,8 @@ pub async fn add_warnings(
     } else {
         earlier(raw, alert.id, quiet_since)
     };
-    let raw = raw.sql(", ").bind(now).sql(", false FROM trace_contact c WHERE c.trace_id = ").bind(alert.trace_id);
+    let raw =
+        raw.sql(", ").bind(now).sql(", false FROM trace_contact c WHERE c.trace_id = ").bind(alert.trace_id);
     let raw = raw.sql(" AND c.person_id > ").bind(range.after).sql(" AND c.person_id <= ").bind(range.last);
     let levels: Vec<String> = levels.iter().map(i16::to_string).collect();
     let raw = raw.sql(&format!(" AND c.level IN ({}) ", levels.join(", ")));
@@ -188,7 +191,8 @@ pub async fn add_deliveries(
             r.due_at.into(),
         ]
     });
-    let raw = Raw::new(tx, "WITH r (level, rung, kind, channel, template_key, state, due_at) AS (").rows(rows);
+    let raw =
+        Raw::new(tx, "WITH r (level, rung, kind, channel, template_key, state, due_at) AS (").rows(rows);
     let raw = raw.sql(&format!(
         ") INSERT INTO delivery (id, alert_id, notice_id, person_id, level, rung, rung_kind, channel, template_key, \
          variables, urgent, drill, state, due_at, expires_at, lease_until, tries, epoch, possible_duplicates, \

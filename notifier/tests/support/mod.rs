@@ -81,14 +81,25 @@ impl Running {
 /// Both ways to run: (SQLite, in process) and (PostgreSQL, Redis).
 pub async fn each(env: &[(&str, &str)], test: impl AsyncFn(Bench)) {
     test(Bench::new("embedded", TestDatabase::sqlite(), None, env).await).await;
-    let (Some(database), Some(redis)) = (TestDatabase::postgres().await, TestRedis::start().await) else { return };
+    let (Some(database), Some(redis)) = (TestDatabase::postgres().await, TestRedis::start().await) else {
+        return;
+    };
     test(Bench::new("service", database, Some(redis), env).await).await;
 }
 
 impl Bench {
-    async fn new(name: &'static str, database: TestDatabase, redis: Option<TestRedis>, env: &[(&str, &str)]) -> Self {
+    async fn new(
+        name: &'static str,
+        database: TestDatabase,
+        redis: Option<TestRedis>,
+        env: &[(&str, &str)],
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut all = vec![("DATABASE__URL", database.url.as_str()), ("NOTIFIER__SWEEP_MS", "40"), ("NOTIFIER__LEASE_SECONDS", "4")];
+        let mut all = vec![
+            ("DATABASE__URL", database.url.as_str()),
+            ("NOTIFIER__SWEEP_MS", "40"),
+            ("NOTIFIER__LEASE_SECONDS", "4"),
+        ];
         all.push(("NOTIFIER__LISTEN", "127.0.0.1:0"));
         all.extend_from_slice(env);
         let env = all.iter().map(|(k, v)| (format!("MASHANG__{k}"), (*v).to_owned())).collect();
@@ -102,7 +113,8 @@ impl Bench {
         Migrator::up(db.conn(), None).await.unwrap();
         let keys = KeyRing::from_secrets(&KeyFileSecrets::create(&dir.path().join("keys.toml")).unwrap());
         let (clock, hand) = Clock::manual(Timestamp::parse(NOON).unwrap());
-        let options = |namespace: &str| QueueOptions { lease: Duration::from_secs(2), namespace: namespace.to_owned() };
+        let options =
+            |namespace: &str| QueueOptions { lease: Duration::from_secs(2), namespace: namespace.to_owned() };
         let queue: Arc<dyn Queue> = match &redis {
             Some(redis) => Arc::new(RedisQueue::new(redis.pools(), options(&redis.namespace))),
             None => Arc::new(MemoryQueue::new(options("test"))),

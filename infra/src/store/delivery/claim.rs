@@ -27,8 +27,12 @@ pub async fn claim(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let raw = Raw::new(tx, "UPDATE delivery SET state = 'sending', epoch = epoch + 1, lease_owner = ").bind(claim.owner);
-    let raw = raw.sql(", lease_until = ").bind(claim.until).sql(" WHERE id IN (SELECT c.id FROM delivery c WHERE c.id");
+    let raw = Raw::new(tx, "UPDATE delivery SET state = 'sending', epoch = epoch + 1, lease_owner = ")
+        .bind(claim.owner);
+    let raw = raw
+        .sql(", lease_until = ")
+        .bind(claim.until)
+        .sql(" WHERE id IN (SELECT c.id FROM delivery c WHERE c.id");
     let raw = raw.any(ids).sql(" AND c.state = 'pending' AND c.due_at <= ").bind(claim.now);
     let raw = raw.sql(" AND c.expires_at > ").bind(claim.now).sql(
         " AND NOT (c.rung_kind = 'call_without_receipt' AND EXISTS (SELECT 1 FROM delivery s \
@@ -73,7 +77,8 @@ pub async fn unanswered(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<U
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let raw = Raw::new(tx, "SELECT t.delivery_id, t.reference, t.gateway FROM attempt t WHERE t.delivery_id").any(ids);
+    let raw = Raw::new(tx, "SELECT t.delivery_id, t.reference, t.gateway FROM attempt t WHERE t.delivery_id")
+        .any(ids);
     let raw = raw.sql(
         " AND (t.outcome IS NULL OR t.outcome = 'unknown') AND NOT EXISTS (SELECT 1 FROM attempt l \
          WHERE l.delivery_id = t.delivery_id AND (l.epoch > t.epoch OR (l.epoch = t.epoch AND l.started_at > t.started_at)))",

@@ -17,8 +17,8 @@ pub use login::enqueue_login;
 pub use receipt::{Match, ReceiptRow, Received, apply_receipts};
 pub use record::{Settled, change_gateway, move_waiting_calls, record};
 pub use sweep::{
-    Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown, settle_calls,
-    settle_without_receipt, take_due,
+    Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown,
+    settle_calls, settle_without_receipt, take_due,
 };
 
 use mashang_domain::time::Timestamp;
@@ -29,20 +29,23 @@ use super::statement::Raw;
 
 /// `pending -> cancelled` for the deliveries of an alert.
 pub async fn cancel_pending(tx: &impl ConnectionTrait, alert: Uuid, now: Timestamp) -> Result<u64, DbErr> {
-    let raw = Raw::new(tx, "UPDATE delivery SET state = 'cancelled', lease_until = NULL, settled_at = ").bind(now);
+    let raw =
+        Raw::new(tx, "UPDATE delivery SET state = 'cancelled', lease_until = NULL, settled_at = ").bind(now);
     let raw = raw.sql(" WHERE state = 'pending' AND alert_id = ").bind(alert);
     Ok(tx.execute_raw(raw.done()).await?.rows_affected())
 }
 
 /// Whether calls for an alert are on their way right now.
 pub async fn any_in_flight(db: &impl ConnectionTrait, alert: Uuid) -> Result<bool, DbErr> {
-    let raw = Raw::new(db, "SELECT 1 AS one FROM delivery WHERE state = 'sending' AND alert_id = ").bind(alert);
+    let raw =
+        Raw::new(db, "SELECT 1 AS one FROM delivery WHERE state = 'sending' AND alert_id = ").bind(alert);
     Ok(db.query_one_raw(raw.sql(" LIMIT 1").done()).await?.is_some())
 }
 
 /// Gives up a delivery whose row cannot be read, so that it stops nobody else.
 pub async fn quarantine(db: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Result<bool, DbErr> {
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'unreadable', settled_at = ").bind(now);
+    let raw =
+        Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'unreadable', settled_at = ").bind(now);
     let raw = raw.sql(" WHERE state = 'pending' AND id = ").bind(id);
     Ok(db.execute_raw(raw.done()).await?.rows_affected() == 1)
 }

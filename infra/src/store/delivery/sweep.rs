@@ -24,7 +24,8 @@ pub struct Due {
 pub async fn take_due(db: &impl ConnectionTrait, due: &Due) -> Result<Vec<Uuid>, DbErr> {
     let kind = if due.logins { "=" } else { "<>" };
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = ").bind(due.queued_until);
-    let raw = raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND due_at <= ").bind(due.now);
+    let raw =
+        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND due_at <= ").bind(due.now);
     let raw = raw.sql(" AND expires_at > ").bind(due.now).sql(&format!(" AND rung_kind {kind} 'login'"));
     let raw = if due.queued_too {
         raw
@@ -87,14 +88,25 @@ pub async fn end_lost_leases(
 ) -> Result<Lost, DbErr> {
     const OPEN: &str = "EXISTS (SELECT 1 FROM attempt t WHERE t.delivery_id = delivery.id AND t.epoch = delivery.epoch \
                         AND t.finished_at IS NULL)";
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'unknown', lease_owner = NULL, lease_until = NULL, code = 'worker_lost', due_at = CASE WHEN ");
+    let raw = Raw::new(
+        db,
+        "UPDATE delivery SET state = 'unknown', lease_owner = NULL, lease_until = NULL, code = 'worker_lost', due_at = CASE WHEN ",
+    );
     let raw = at_idempotent(raw, reconcile).sql(" THEN ").bind(now);
     let raw = raw.sql(" WHEN channel = 'voice' THEN ").bind(now + reconcile.wait.max(CALL_WAIT));
-    let raw = raw.sql(" ELSE ").bind(now + reconcile.wait).sql(" END WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ");
+    let raw = raw
+        .sql(" ELSE ")
+        .bind(now + reconcile.wait)
+        .sql(" END WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ");
     let raw = limited(raw.bind(now).sql(" AND ").sql(OPEN), limit).sql(" RETURNING id");
     let unknown = ids(db, raw).await?.len();
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'pending', lease_owner = NULL, lease_until = NULL, due_at = ").bind(now);
-    let raw = raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ").bind(now);
+    let raw = Raw::new(
+        db,
+        "UPDATE delivery SET state = 'pending', lease_owner = NULL, lease_until = NULL, due_at = ",
+    )
+    .bind(now);
+    let raw =
+        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ").bind(now);
     let raw = limited(raw.sql(" AND NOT ").sql(OPEN), limit).sql(" RETURNING id");
     Ok(Lost { unknown, pending: ids(db, raw).await?.len() })
 }
@@ -128,13 +140,20 @@ pub async fn resolve_unknown(
     now: Timestamp,
     limit: u64,
 ) -> Result<Resolved, DbErr> {
-    let waited = |raw: Raw| raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'unknown' AND due_at <= ").bind(now);
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'answer_lost', settled_at = ").bind(now);
-    let raw = waited(raw).sql(" AND (rung_kind = 'login' OR expires_at <= ").bind(now).sql(" OR possible_duplicates > 0 AND NOT ");
+    let waited = |raw: Raw| {
+        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'unknown' AND due_at <= ").bind(now)
+    };
+    let raw =
+        Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'answer_lost', settled_at = ").bind(now);
+    let raw = waited(raw)
+        .sql(" AND (rung_kind = 'login' OR expires_at <= ")
+        .bind(now)
+        .sql(" OR possible_duplicates > 0 AND NOT ");
     let raw = limited(at_idempotent(raw, reconcile).sql(")"), limit).sql(" RETURNING id");
     let given_up = ids(db, raw).await?.len();
     let again = "UPDATE delivery SET state = 'pending', lease_until = NULL";
-    let raw = waited(Raw::new(db, again)).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now).sql(" AND ");
+    let raw =
+        waited(Raw::new(db, again)).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now).sql(" AND ");
     let raw = limited(at_idempotent(raw, reconcile), limit).sql(" RETURNING id");
     let harmless = ids(db, raw).await?.len();
     let raw = Raw::new(db, again).sql(", possible_duplicates = possible_duplicates + 1");
@@ -145,13 +164,19 @@ pub async fn resolve_unknown(
 
 /// `pending -> expired` for warnings that became stale.
 pub async fn expire(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<usize, DbErr> {
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'expired', lease_until = NULL, settled_at = ").bind(now);
-    let raw = raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND expires_at <= ").bind(now);
+    let raw =
+        Raw::new(db, "UPDATE delivery SET state = 'expired', lease_until = NULL, settled_at = ").bind(now);
+    let raw =
+        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND expires_at <= ").bind(now);
     Ok(ids(db, limited(raw, limit).sql(" RETURNING id")).await?.len())
 }
 
 /// Outside the hours of calls: those that are due and not urgent wait for `opening`.
-pub async fn pause_calls(db: &impl ConnectionTrait, opening: Timestamp, now: Timestamp) -> Result<u64, DbErr> {
+pub async fn pause_calls(
+    db: &impl ConnectionTrait,
+    opening: Timestamp,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(opening);
     let raw = raw.sql(
         " WHERE state = 'pending' AND channel = 'voice' AND NOT urgent AND rung_kind <> 'login' AND due_at <= ",
@@ -163,7 +188,8 @@ pub async fn pause_calls(db: &impl ConnectionTrait, opening: Timestamp, now: Tim
 pub async fn settle_calls(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     const DUE: &str = " WHERE rung_kind = 'call_without_receipt' AND state = 'pending' AND due_at <= ";
     const SMS: &str = " AND EXISTS (SELECT 1 FROM delivery s WHERE s.notice_id = delivery.notice_id AND s.rung_kind = 'sms' AND s.state IN (";
-    let raw = Raw::new(db, "UPDATE delivery SET state = 'skipped', lease_until = NULL, settled_at = ").bind(now);
+    let raw =
+        Raw::new(db, "UPDATE delivery SET state = 'skipped', lease_until = NULL, settled_at = ").bind(now);
     let raw = raw.sql(DUE).bind(now).sql(SMS).sql("'delivered'))");
     let skipped = db.execute_raw(raw.done()).await?.rows_affected();
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(now + 30 * SECOND);
