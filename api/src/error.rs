@@ -50,6 +50,7 @@ codes! {
     InProgress = "in_progress", 409, "相同的请求正在处理", "The same request is still in work";
     UsernameTaken = "username_taken", 409, "用户名已被使用", "The user name is taken";
     PhoneTaken = "phone_taken", 409, "该手机号已被使用", "This phone number is taken";
+    ZoneTaken = "zone_taken", 409, "该场所已有同名分区", "The venue has a zone of this name";
     OperationEnded = "operation_ended", 410, "本次行动已结束，数据已销毁", "The operation has ended and its data was destroyed";
     CodeRevoked = "code_revoked", 410, "此码已更换，请扫描现场张贴的新码", "This code was replaced; scan the new one";
     TooLarge = "too_large", 413, "请求内容过大", "The body is too large";

@@ -7,6 +7,8 @@ pub mod app;
 pub mod cli;
 pub mod error;
 pub mod http;
+pub mod jobs;
+pub mod pages;
 pub mod render;
 pub mod routes;
 pub mod start;

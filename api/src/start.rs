@@ -15,7 +15,9 @@ use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisOptions, RedisPools};
 use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
+use mashang_notifier::service::Notifier;
 
+use crate::render::Fonts;
 use crate::state::{App, Parts};
 
 /// Refuses dangerous settings, each with its own sentence.
@@ -90,6 +92,17 @@ async fn check_redis(pools: &RedisPools) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The fonts of posters, looked for once. Without a Chinese one only SVG posters can be made.
+async fn fonts(settings: &Settings) -> anyhow::Result<Fonts> {
+    let dir = settings.posters.font_dir.clone();
+    let load = move || Fonts::load((!dir.is_empty()).then_some(Path::new(&dir)));
+    let fonts = tokio::task::spawn_blocking(load).await?;
+    if let Err(e) = fonts.check() {
+        tracing::warn!(error = %e, "posters: SVG only");
+    }
+    Ok(fonts)
+}
+
 /// Everything together.
 pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycle) -> anyhow::Result<App> {
     check_settings(&settings)?;
@@ -97,6 +110,8 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     let keys = keys(&settings)?;
     tracing::info!(keys = ?keys.fingerprints(), "key ring");
     let db = database(&settings).await?;
+    let named = &settings.operation;
+    mashang_infra::store::operation::ensure(&db, &named.name, &named.legal_basis, clock.now()).await?;
     let redis = redis(&settings).await?;
     let lease = Duration::from_secs(settings.notifier.lease_seconds);
     let queue =
@@ -107,6 +122,19 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     let stop = lifecycle.soft.clone();
     lifecycle.spawn("cache announcements", caches.clone().listen(stop));
+    let fonts = fonts(&settings).await?;
     let settings = Arc::new(settings);
-    Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry }))
+    Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry }))
+}
+
+/// Starts the notifier inside this process, when the settings say so.
+pub async fn embedded_notifier(app: &App) -> anyhow::Result<Option<Notifier>> {
+    if !app.settings.notifier_embedded() {
+        return Ok(None);
+    }
+    let (settings, keys, queue) = (Arc::clone(&app.settings), Arc::clone(&app.keys), Arc::clone(&app.queue));
+    Ok(Some(
+        Notifier::start(settings, app.db.clone(), keys, queue, app.clock.clone(), app.lifecycle.clone())
+            .await?,
+    ))
 }

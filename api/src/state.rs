@@ -7,6 +7,7 @@ use mashang_config::Settings;
 use mashang_infra::cache::{Cache, Caches};
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
+use mashang_infra::gate::Gate;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::Queue;
@@ -14,9 +15,13 @@ use mashang_infra::redis::RedisPools;
 use mashang_infra::telemetry::Telemetry;
 
 use crate::app::session::Session;
+use crate::app::venue::CodeEntry;
+use crate::render::Fonts;
 
 /// The name under which session caches tell each other what to drop.
 pub const SESSIONS: &str = "session";
+/// The name under which caches of venue codes do.
+pub const CODES: &str = "venue_code";
 
 /// The application. Shared by all workers.
 pub struct App {
@@ -28,6 +33,11 @@ pub struct App {
     pub redis: Option<RedisPools>,
     pub caches: Caches,
     pub sessions: Cache<Session>,
+    /// Closed once the operation has ended.
+    pub gate: Gate,
+    /// What venue codes stand for, by [`crate::app::venue::code_id`].
+    pub codes: Cache<CodeEntry>,
+    pub fonts: Fonts,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,
 }
@@ -36,8 +46,25 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let s = &parts.settings.sessions;
         let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
-        let Parts { settings, db, keys, clock, queue, redis, caches, lifecycle, telemetry } = parts;
-        Self { settings, db, keys, clock, queue, redis, caches, sessions, lifecycle, telemetry }
+        let v = &parts.settings.venues;
+        let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
+        let Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry } = parts;
+        let gate = Gate::new(db.clone(), Arc::clone(&keys));
+        Self {
+            settings,
+            db,
+            keys,
+            clock,
+            queue,
+            redis,
+            caches,
+            sessions,
+            gate,
+            codes,
+            fonts,
+            lifecycle,
+            telemetry,
+        }
     }
 }
 
@@ -50,6 +77,7 @@ pub struct Parts {
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
     pub caches: Caches,
+    pub fonts: Fonts,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,
 }

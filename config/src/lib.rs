@@ -6,6 +6,7 @@
 pub mod check;
 pub mod gateway;
 mod load;
+pub mod reference;
 pub mod section;
 
 pub use check::Refusal;

@@ -1,6 +1,7 @@
 //! The operation all data belongs to.
 
 use mashang_domain::protection::OperationState;
+use mashang_domain::protection::ending::DestructionStep;
 use mashang_domain::time::Timestamp;
 use sea_orm::entity::prelude::*;
 
@@ -17,6 +18,11 @@ pub struct Model {
     pub end_requested_at: Option<Timestamp>,
     pub ended_by: Option<Uuid>,
     pub ended_at: Option<Timestamp>,
+    /// The last finished step of the destruction.
+    pub destruction_step: Option<DestructionStep>,
+    /// What the steps found out so far, for the certificate.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub destruction: Option<Json>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub certificate: Option<Json>,
 }

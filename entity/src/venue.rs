@@ -23,6 +23,7 @@ pub struct Model {
     pub manager_id: Option<Uuid>,
     pub decided_by: Option<Uuid>,
     pub decided_at: Option<Timestamp>,
+    pub decided_reason: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -3,9 +3,12 @@
 pub mod cache;
 pub mod clock;
 pub mod db;
+pub mod destruction;
+pub mod gate;
 pub mod keys;
 pub mod lease;
 pub mod lifecycle;
+pub mod nightly;
 pub mod queue;
 pub mod redis;
 pub mod store;

@@ -23,6 +23,7 @@ const UP: &str = r#"CREATE TABLE venue (
     manager_id UUID REFERENCES person (id) ON DELETE SET NULL,
     decided_by UUID,
     decided_at TIME,
+    decided_reason text,
     created_at TIME NOT NULL,
     updated_at TIME NOT NULL
 )

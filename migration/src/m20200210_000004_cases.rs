@@ -64,6 +64,8 @@ CREATE TABLE trace_contact (
     meetings JSON NOT NULL,
     PRIMARY KEY (trace_id, person_id)
 )
+;;
+CREATE INDEX trace_contact_person ON trace_contact (person_id)
 "#;
 
 #[async_trait::async_trait]

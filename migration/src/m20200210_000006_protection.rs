@@ -36,14 +36,19 @@ CREATE TABLE audit_anchor (
 --postgres
 CREATE OR REPLACE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND OLD.seq <= (SELECT coalesce(max(seq), 0) FROM audit_anchor) THEN
-        RETURN OLD;
+    IF TG_OP = 'DELETE' THEN
+        IF OLD.seq <= (SELECT coalesce(max(seq), 0) FROM audit_anchor) THEN
+            RETURN OLD;
+        END IF;
     END IF;
     RAISE EXCEPTION 'the audit log is append-only';
 END $$
 ;;
 --postgres
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()
+;;
+--postgres
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()
 ;;
 --sqlite
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
@@ -75,6 +80,8 @@ CREATE TABLE operation (
     end_requested_at TIME,
     ended_by UUID,
     ended_at TIME,
+    destruction_step text,
+    destruction JSON,
     certificate JSON
 )
 ;;

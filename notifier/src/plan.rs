@@ -148,7 +148,7 @@ impl Planner<'_> {
             tracing::error!(delivery.id = %row.id, %error, "the number of a login code does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")
         })?;
-        Ok((phone, Some(login::code_of(self.keys.login_key(), request.id))))
+        Ok((phone, Some(login::code_of(&self.keys.login_key(), request.id))))
     }
 
     /// Groups items that one call may carry and chooses a gateway for each call.

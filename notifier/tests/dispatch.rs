@@ -601,7 +601,7 @@ async fn login_codes_travel_the_same_road_and_never_twice() {
         let running = bench.start(vec![gateway]).await;
         bench.until("the code is there", async || bench.delivery(delivery).await.state == Accepted).await;
         let said = fake.reached().remove(0);
-        let code = login::code_of(bench.keys.login_key(), request);
+        let code = login::code_of(&bench.keys.login_key(), request);
         assert_eq!((said.template.as_str(), said.variables), ("login", vec![("code".to_owned(), code)]));
         let (_, burnt) = bench.login(&people[1].phone, true).await;
         bench.until("it is not wanted", async || bench.delivery(burnt).await.state == Cancelled).await;

@@ -12,7 +12,7 @@ use mashang_infra::db::WriteTx;
 use mashang_infra::keys::Field;
 use mashang_infra::queue::{Priority, Task};
 use mashang_infra::store::login_code::{self, NewCode, RecentSends, Try};
-use mashang_infra::store::person as people;
+use mashang_infra::store::{delivery, person as people};
 use uuid::Uuid;
 
 use super::session::{self, Opened};
@@ -53,11 +53,11 @@ pub async fn request_code(
     let recent = login_code::recent(&*tx, &app.keys, phone, client_address, now).await?;
     check_limits(app, &recent, now)?;
     let id = Uuid::now_v7();
-    let code = login::code_of(app.keys.login_key(), id);
+    let code = login::code_of(&app.keys.login_key(), id);
     let expires_at = now + limits.code_ttl_seconds * SECOND;
     let new = NewCode { id, phone, client_address, channel, code: &code, expires_at };
     login_code::insert(&*tx, &app.keys, new, now).await?;
-    let delivery = login_code::enqueue(&*tx, id, channel, expires_at, now).await?;
+    let delivery = delivery::enqueue_login(&*tx, id, channel, now, &app.settings).await?;
     tx.commit().await?;
     // A push that is lost costs the time until the next sweep.
     if let Err(e) = app.queue.push(Priority::Login, &[Task::Send { deliveries: vec![delivery] }]).await {

@@ -2,6 +2,7 @@
 
 mod serve;
 mod staff;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +32,10 @@ enum Command {
     /// Look after staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
+    /// Check a certificate of destruction; needs nothing but the file.
+    VerifyCertificate(verify::VerifyCertificate),
+    /// Check the hash chain of the audit log.
+    VerifyAudit(verify::VerifyAudit),
 }
 
 /// Runs the command line of this process.
@@ -56,6 +61,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         say(&crate::http::server::openapi().to_pretty_json()?);
         return Ok(());
     }
+    if let Some(Command::VerifyCertificate(command)) = &cli.command {
+        return verify::certificate(command);
+    }
     let settings = mashang_config::load(cli.config.as_deref())?;
     let telemetry = init_telemetry(&settings)?;
     match cli.command.unwrap_or(Command::Serve) {
@@ -65,7 +73,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             let db = mashang_infra::db::Db::connect(&settings.database).await?;
             crate::start::migrate(&db).await
         }
-        Command::Openapi => Ok(()),
+        Command::Openapi | Command::VerifyCertificate(_) => Ok(()),
+        Command::VerifyAudit(command) => verify::audit(&settings, &command).await,
         Command::Staff(command) => staff::run(settings, command).await,
     }
 }

@@ -1,9 +1,11 @@
 //! `serve`: the API, with the notifier inside in the embedded form, until a signal.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::web;
+use anyhow::Context;
 use mashang_config::Settings;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::telemetry::Telemetry;
@@ -16,9 +18,20 @@ pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::R
     let stop = lifecycle.soft.clone();
     lifecycle.spawn("metrics", telemetry.clone().keep_folding(stop));
     let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
+    let notifier = crate::start::embedded_notifier(&app).await?;
+    let receipts = notifier.as_ref().map(|n| n.listen(Some(app.telemetry.clone()))).transpose();
+    let receipts = match receipts {
+        Ok(address) => address,
+        Err(e) if app.settings.production() => return Err(e).context("notifier.listen"),
+        Err(e) => {
+            tracing::warn!(error = %e, listen = app.settings.notifier.listen, "no listener for receipts: the address is taken");
+            None
+        }
+    };
+    let _wake_ups = crate::jobs::start(&app).await?;
     crate::http::warm_up().await;
     let listening = crate::http::server::start(app.clone())?;
-    announce(&app, listening.address);
+    announce(&app, listening.address, receipts);
     let handle = listening.server.handle();
     let server = tokio::spawn(listening.server);
     lifecycle.soft.cancelled().await;
@@ -32,9 +45,12 @@ pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::R
 }
 
 /// Where to look. A script reads one line of JSON, a person reads sentences.
-fn announce(app: &crate::state::App, address: std::net::SocketAddr) {
+fn announce(app: &crate::state::App, address: SocketAddr, receipts: Option<SocketAddr>) {
     if !std::io::stdout().is_terminal() {
-        say(&serde_json::json!({ "listening": address.to_string(), "docs": format!("http://{address}/api/docs/") }).to_string());
+        let notifier = receipts.map(|a| a.to_string());
+        let docs = format!("http://{address}/api/docs/");
+        say(&serde_json::json!({ "listening": address.to_string(), "notifier": notifier, "docs": docs })
+            .to_string());
         return;
     }
     say(&format!(

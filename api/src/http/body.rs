@@ -28,10 +28,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let request = request.clone();
         let mut payload = payload.take();
         Box::pin(async move {
-            require_json(&request)?;
+            let declared = request.headers().contains_key(CONTENT_TYPE);
+            if declared {
+                require_json(&request)?;
+            }
             let limit =
                 request.app_data::<web::Data<App>>().map_or(16_384, |a| a.settings.http.max_body_bytes);
             let bytes = read(&mut payload, limit).await?;
+            // Who sends nothing need not say what it is.
+            if !declared && !bytes.is_empty() {
+                require_json(&request)?;
+            }
             parse(&bytes).map(|value| Body { value, hash: Sha256::digest(&bytes).into() })
         })
     }

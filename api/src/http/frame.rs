@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::error::InternalError;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError, web};
 
 use super::context::Context;
 use crate::error::{Code, Problem};
+use crate::routes::operation::SERVED_AFTER_THE_END;
 use crate::state::App;
 
 /// Requests in work in this process.
@@ -41,9 +43,22 @@ pub async fn frame(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let context = Context::of(request.request());
     let id = context.request_id.clone();
-    let mut response = context.scope(within(request, next)).await?;
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id) {
+    match context.scope(within(request, next)).await {
+        Ok(mut response) => {
+            dress(response.headers_mut(), &id);
+            Ok(response)
+        }
+        Err(error) => {
+            let mut response = error.error_response();
+            dress(response.headers_mut(), &id);
+            Err(InternalError::from_response(error, response).into())
+        }
+    }
+}
+
+/// The headers of every answer.
+fn dress(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
     for (name, value) in [
@@ -56,7 +71,6 @@ pub async fn frame(
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    Ok(response)
 }
 
 async fn within(
@@ -66,6 +80,9 @@ async fn within(
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
+    if !served_after_the_end(request.path()) && app.gate.is_ended().await {
+        return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
+    }
     let http = &app.settings.http;
     let Some(_flight) = Flight::begin(http.max_in_flight) else {
         return Ok(refuse(request, &Problem::retry(Code::Overloaded, 1000)));
@@ -74,17 +91,25 @@ async fn within(
     let unbounded = ["/imports", "/events", ".zip"].iter().any(|p| request.path().contains(p));
     let limit = Duration::from_secs(if unbounded { 24 * 3600 } else { http.request_timeout_seconds });
     let (begun, method) = (Instant::now(), request.method().as_str().to_owned());
-    let raw = request.request().clone();
-    let outcome = tokio::time::timeout(limit, next.call(request)).await;
-    let response = match outcome {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::new(raw, error.error_response()),
-        Err(_) => ServiceResponse::new(raw, Problem::retry(Code::Overloaded, 1000).error_response()),
+    // No clone of the request may be held while it is routed: the router writes into it.
+    let Ok(outcome) = tokio::time::timeout(limit, next.call(request)).await else {
+        metrics::counter!("mashang_http_timeouts_total", "method" => method).increment(1);
+        let late = Problem::retry(Code::Overloaded, 1000);
+        let response = late.error_response();
+        return Err(InternalError::from_response(late, response).into());
     };
+    let response = outcome?.map_into_boxed_body();
     let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
     let labels = [("method", method), ("route", route), ("status", response.status().as_u16().to_string())];
     metrics::histogram!("mashang_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());
     Ok(response)
+}
+
+/// What is left when the operation has ended: the state of the service, its description, and the certificate.
+fn served_after_the_end(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz" | "/metrics" | "/api/openapi.json")
+        || path.starts_with("/api/docs")
+        || SERVED_AFTER_THE_END.contains(&path)
 }
 
 fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {

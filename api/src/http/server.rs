@@ -77,6 +77,7 @@ fn blank_document() -> OpenApi {
 fn services(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
     config.service(scope("/api/v1").configure(routes::v1));
     routes::health::configure(config);
+    crate::pages::configure(config);
 }
 
 /// The OpenAPI document, collected from the very routes that are served.

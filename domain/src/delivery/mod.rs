@@ -7,8 +7,15 @@ pub mod state;
 pub use outcome::{ErrorClass, Outcome};
 
 crate::macros::words! {
-    /// How a message reaches a person. A gateway serves exactly one.
-    Channel { Sms = "sms", Voice = "voice", Email = "email" }
+    /// The road a message takes. A gateway serves exactly one.
+    Channel {
+        /// A text message.
+        Sms = "sms",
+        /// A telephone call that reads the text aloud.
+        Voice = "voice",
+        /// An e-mail: to officials, and as a fall-back.
+        Email = "email",
+    }
 }
 
 crate::macros::words! {

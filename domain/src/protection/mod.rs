@@ -1,6 +1,8 @@
 //! What protects people: how long data is kept, who looked, and what the end of the operation destroys.
 
 pub mod audit;
+pub mod certificate;
+pub mod ending;
 pub mod retention;
 
 crate::macros::words! {

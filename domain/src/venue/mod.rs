@@ -3,11 +3,15 @@
 pub mod category;
 pub mod code;
 pub mod plausibility;
+pub mod profile;
 pub mod repeat;
+pub mod venue_state;
 pub mod visit;
 
 pub use category::Category;
+pub use profile::{Address, DivisionCode, ExternalRef, ProfileError, Reason, VenueName, ZoneName};
 pub use repeat::{recorded, repeats};
+pub use venue_state::{Decision, Editor};
 pub use visit::{OutSource, ScanPoint, Visit, visits};
 
 crate::macros::words! {

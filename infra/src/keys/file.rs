@@ -26,6 +26,8 @@ pub struct KeyFileSecrets {
     pub(super) seal: Vec<(i32, Zeroizing<[u8; 32]>)>,
     pub(super) venue_code: Vec<(u8, Zeroizing<[u8; 32]>)>,
     pub(super) signing: Zeroizing<[u8; 32]>,
+    /// Fingerprints of the keys that the end of the operation destroyed; the file then holds the signing key only.
+    pub(super) destroyed: Option<Vec<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,6 +37,20 @@ struct Layout {
     seal: Vec<Versioned>,
     venue_code: Vec<Versioned>,
     signing: Single,
+}
+
+/// What is left of a file when the operation has ended.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remains {
+    destroyed: Fingerprints,
+    signing: Single,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fingerprints {
+    fingerprints: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,7 +97,38 @@ impl KeyFileSecrets {
         Self::parse(&text).map_err(invalid)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// The text of a file that keeps the signing key of `text` and, of all others, the fingerprints.
+    pub(super) fn remains_of(text: &str, fingerprints: &[String]) -> Result<Zeroizing<String>, String> {
+        let layout: Layout = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        let destroyed = Fingerprints { fingerprints: fingerprints.to_vec() };
+        let remains = Remains { destroyed, signing: layout.signing };
+        toml::to_string(&remains).map(Zeroizing::new).map_err(|e| e.to_string())
+    }
+
+    /// Whether `text` is what a destruction has left.
+    pub(super) fn is_destroyed(text: &str) -> bool {
+        text.lines().any(|line| line.trim() == "[destroyed]")
+    }
+
+    fn parse_remains(text: &str) -> Result<Self, String> {
+        let remains: Remains = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        let bytes = Zeroizing::new(
+            BASE64.decode(remains.signing.secret.as_bytes()).map_err(|_| "signing: no base64")?,
+        );
+        let signing: [u8; 32] = bytes.as_slice().try_into().map_err(|_| "signing: 32 bytes are wanted")?;
+        Ok(Self {
+            index: Zeroizing::new([0; 32]),
+            seal: Vec::new(),
+            venue_code: Vec::new(),
+            signing: Zeroizing::new(signing),
+            destroyed: Some(remains.destroyed.fingerprints),
+        })
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if Self::is_destroyed(text) {
+            return Self::parse_remains(text);
+        }
         let layout: Layout = toml::from_str(text).map_err(|e| e.message().to_owned())?;
         let mut seen = Vec::new();
         let mut secret = |name: &str, s: &str| -> Result<Zeroizing<[u8; 32]>, String> {
@@ -116,7 +163,7 @@ impl KeyFileSecrets {
         if seal.is_empty() || venue_code.is_empty() {
             return Err("at least one [[seal]] and one [[venue_code]] are wanted".to_owned());
         }
-        Ok(Self { index, seal, venue_code, signing })
+        Ok(Self { index, seal, venue_code, signing, destroyed: None })
     }
 }
 

@@ -28,14 +28,17 @@ impl Label {
 }
 
 impl KeyRing {
-    /// HMAC-SHA-256 under the index key, 16 bytes.
+    /// HMAC-SHA-256 under the index key, 16 bytes; empty, which equals no stored hash, when the keys were destroyed.
     pub fn keyed_hash(&self, label: Label, value: &[u8]) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.index.as_slice())
-            .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
-        mac.update(label.bytes());
-        mac.update(&[0]);
-        mac.update(value);
-        mac.finalize().into_bytes()[..16].to_vec()
+        let hash = |index: &[u8]| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(index)
+                .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
+            mac.update(label.bytes());
+            mac.update(&[0]);
+            mac.update(value);
+            mac.finalize().into_bytes()[..16].to_vec()
+        };
+        self.with_data(|d| hash(d.index.as_slice())).unwrap_or_default()
     }
 
     pub fn phone_hash(&self, phone: &Phone) -> Vec<u8> {

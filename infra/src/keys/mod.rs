@@ -14,7 +14,11 @@
 //! secret = "..."
 //! ```
 //! Each use derives its own key by HKDF-SHA-256 with a label, so that no key serves two purposes.
+//!
+//! The end of the operation destroys all but the signing key (see [`destroy`]): the file then holds `[destroyed]` with
+//! fingerprints, and every process that has the ring open refuses within a second.
 
+mod destroy;
 mod file;
 mod hash;
 mod seal;
@@ -24,6 +28,7 @@ pub use hash::{Label, token_hash};
 pub use seal::{Field, SealError};
 
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
 use hkdf::Hkdf;
@@ -35,11 +40,19 @@ type Key = Zeroizing<[u8; 32]>;
 
 /// All keys, derived and ready. `Debug` shows fingerprints only.
 pub struct KeyRing {
+    /// `None` once they were destroyed.
+    data: RwLock<Option<DataKeys>>,
+    venue_codes: Vec<(u8, Key)>,
+    signing: SigningKey,
+    /// The file, looked at again and again for its destruction; none for a ring made of secrets alone.
+    file: Option<destroy::WatchedFile>,
+}
+
+/// The keys that make people's data readable.
+struct DataKeys {
     seal: Vec<(i32, Key)>,
     index: Key,
     login: Key,
-    venue_codes: Vec<(u8, Key)>,
-    signing: SigningKey,
 }
 
 impl KeyRing {
@@ -52,9 +65,10 @@ impl KeyRing {
         } else {
             return Err(KeyFileError::Missing(path.to_owned()));
         };
-        Ok(Self::from_secrets(&secrets))
+        Ok(Self { file: Some(destroy::WatchedFile::new(path)), ..Self::from_secrets(&secrets) })
     }
 
+    /// A ring that no file backs.
     pub fn from_secrets(secrets: &KeyFileSecrets) -> Self {
         let mut seal: Vec<(i32, Key)> =
             secrets.seal.iter().map(|(v, s)| (*v, derive(s, "mashang/seal"))).collect();
@@ -62,23 +76,33 @@ impl KeyRing {
         let mut venue_codes: Vec<(u8, Key)> =
             secrets.venue_code.iter().map(|(v, s)| (*v, derive(s, "mashang/venue-code"))).collect();
         venue_codes.sort_by_key(|(v, _)| *v);
-        Self {
+        let data = DataKeys {
             seal,
             index: derive(&secrets.index, "mashang/index"),
             login: derive(&secrets.index, "mashang/login-code"),
+        };
+        Self {
+            data: RwLock::new(secrets.destroyed.is_none().then_some(data)),
             venue_codes,
             signing: SigningKey::from_bytes(&derive(&secrets.signing, "mashang/signing")),
+            file: None,
         }
+    }
+
+    /// Runs `f` on the keys, unless they were destroyed.
+    fn with_data<T>(&self, f: impl FnOnce(&DataKeys) -> T) -> Option<T> {
+        self.look_at_file();
+        self.data.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(f)
     }
 
     /// The version that seals now; stored beside every sealed value.
     pub fn current_version(&self) -> i32 {
-        self.seal.last().map_or(0, |(v, _)| *v)
+        self.with_data(|d| d.seal.last().map_or(0, |(v, _)| *v)).unwrap_or(0)
     }
 
-    /// The secret that login codes are derived from.
-    pub fn login_key(&self) -> &[u8; 32] {
-        &self.login
+    /// The secret that login codes are derived from; a random one when the keys were destroyed.
+    pub fn login_key(&self) -> Zeroizing<[u8; 32]> {
+        self.with_data(|d| d.login.clone()).unwrap_or_else(|| Zeroizing::new(rand::random()))
     }
 
     /// The token of a printed code.
@@ -110,13 +134,19 @@ impl KeyRing {
 
     /// Short fingerprints of all keys, for start-up logs and certificates.
     pub fn fingerprints(&self) -> Vec<String> {
-        let seal = self.seal.iter().map(|(v, k)| format!("seal-{v}:{}", fingerprint(k.as_slice())));
+        let signing = format!("signing:{}", fingerprint(self.signing.verifying_key().as_bytes()));
+        self.destructible_fingerprints().into_iter().chain([signing]).collect()
+    }
+
+    /// Fingerprints of the keys that the end of the operation destroys.
+    pub fn destructible_fingerprints(&self) -> Vec<String> {
+        let data = self.with_data(|d| {
+            let seal = d.seal.iter().map(|(v, k)| format!("seal-{v}:{}", fingerprint(k.as_slice())));
+            seal.chain([format!("index:{}", fingerprint(d.index.as_slice()))]).collect::<Vec<_>>()
+        });
         let codes =
             self.venue_codes.iter().map(|(v, k)| format!("venue-code-{v}:{}", fingerprint(k.as_slice())));
-        let index = std::iter::once(format!("index:{}", fingerprint(self.index.as_slice())));
-        let signing =
-            std::iter::once(format!("signing:{}", fingerprint(self.signing.verifying_key().as_bytes())));
-        seal.chain(codes).chain(index).chain(signing).collect()
+        data.into_iter().flatten().chain(codes).collect()
     }
 }
 

@@ -42,6 +42,8 @@ pub enum SealError {
     Broken,
     #[error("the system's random source failed")]
     NoRandomness,
+    #[error("the keys were destroyed when the operation ended")]
+    Destroyed,
 }
 
 impl KeyRing {
@@ -89,8 +91,11 @@ impl KeyRing {
     }
 
     fn cipher(&self, version: i32) -> Result<Aes256GcmSiv, SealError> {
-        let key = self.seal.iter().find(|(v, _)| *v == version).ok_or(SealError::NoKey(version))?;
-        Aes256GcmSiv::new_from_slice(key.1.as_slice()).map_err(|_| SealError::NoKey(version))
+        let cipher = self.with_data(|d| {
+            let key = d.seal.iter().find(|(v, _)| *v == version).ok_or(SealError::NoKey(version))?;
+            Aes256GcmSiv::new_from_slice(key.1.as_slice()).map_err(|_| SealError::NoKey(version))
+        });
+        cipher.unwrap_or(Err(SealError::Destroyed))
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn head(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
 }
 
 /// Where the chain starts: the anchor that retention left, or the beginning.
-async fn anchor(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
+pub async fn anchor(db: &impl ConnectionTrait) -> Result<(i64, Vec<u8>), DbErr> {
     let anchor = audit_anchor::Entity::find_by_id(1).one(db).await?;
     Ok(anchor.map_or((0, GENESIS.to_vec()), |a| (a.seq, a.hash)))
 }
@@ -135,6 +135,28 @@ pub async fn verify(db: &impl ConnectionTrait) -> Result<Verdict, DbErr> {
             entries += 1;
         }
     }
+}
+
+/// As [`verify`], and the log must still hold the entry that was noted down as its head before: a log that was cut at
+/// its newest end verifies by itself.
+pub async fn verify_with_head(
+    db: &impl ConnectionTrait,
+    noted_seq: i64,
+    noted_hash: &[u8],
+) -> Result<Verdict, DbErr> {
+    let verdict = verify(db).await?;
+    let (anchor, _) = anchor(db).await?;
+    if noted_seq <= anchor || matches!(verdict, Verdict::Broken { .. }) {
+        return Ok(verdict);
+    }
+    let noted = audit::Entity::find_by_id(noted_seq).one(db).await?;
+    Ok(match noted {
+        Some(row) if row.hash == noted_hash => verdict,
+        Some(_) => {
+            Verdict::Broken { seq: noted_seq, reason: "this is not the entry that was noted as the head" }
+        }
+        None => Verdict::Broken { seq: noted_seq, reason: "the log ends before the head that was noted" },
+    })
 }
 
 fn fault(row: &audit::Model, expected_seq: i64, previous: &[u8]) -> Option<&'static str> {

@@ -2,10 +2,10 @@
 //!
 //! The counts that cost money stand in the database and not in Redis: a wiped Redis must not open the tap.
 
-use mashang_domain::delivery::{Channel, DeliveryState, RungKind};
+use mashang_domain::delivery::Channel;
 use mashang_domain::person::Phone;
 use mashang_domain::time::{DAY, HOUR, MINUTE, Timestamp};
-use mashang_entity::{delivery, login_code};
+use mashang_entity::login_code;
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult,
@@ -181,34 +181,4 @@ pub async fn failures_lately(db: &impl ConnectionTrait, now: Timestamp) -> Resul
     let query = login_code::Entity::find().select_only().column_as(sum, "total");
     let query = query.filter(login_code::Column::CreatedAt.gt(now - 10 * MINUTE));
     Ok(query.into_model::<Sum>().one(db).await?.and_then(|s| s.total).unwrap_or(0))
-}
-
-/// Puts the message that carries a code on its way: one delivery, tried until the code is over.
-pub async fn enqueue(
-    tx: &impl ConnectionTrait,
-    id: Uuid,
-    channel: Channel,
-    expires_at: Timestamp,
-    now: Timestamp,
-) -> Result<Uuid, DbErr> {
-    let delivery_id = Uuid::now_v7();
-    let row = delivery::ActiveModel {
-        id: Set(delivery_id),
-        login_id: Set(Some(id)),
-        level: Set(0),
-        rung: Set(0),
-        rung_kind: Set(RungKind::Login),
-        channel: Set(channel),
-        template_key: Set("login".to_owned()),
-        variables: Set(serde_json::json!({})),
-        urgent: Set(true),
-        drill: Set(false),
-        state: Set(DeliveryState::Pending),
-        due_at: Set(now),
-        expires_at: Set(expires_at),
-        created_at: Set(now),
-        ..Default::default()
-    };
-    delivery::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(delivery_id)
 }

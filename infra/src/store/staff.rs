@@ -136,3 +136,18 @@ pub async fn change(
     }
     if row.is_changed() { row.update(tx).await.map(Some) } else { by_id(tx, id).await }
 }
+
+/// The divisions of members of staff, by id; no names.
+pub async fn divisions_of(
+    db: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<std::collections::HashMap<Uuid, String>, DbErr> {
+    let pairs = staff::Entity::find()
+        .select_only()
+        .columns([staff::Column::Id, staff::Column::Division])
+        .filter(staff::Column::Id.is_in(ids))
+        .into_tuple::<(Uuid, String)>()
+        .all(db)
+        .await?;
+    Ok(pairs.into_iter().collect())
+}

@@ -1,0 +1,72 @@
+//! The periodic work of the api: the nightly deletion, and the destruction after the end of the operation.
+//!
+//! The cron job is a wake-up hint only, for the scheduler stops firing after some steps of the clock; the plain loop
+//! looks by itself. What was missed while no process ran is done at start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+use mashang_infra::nightly::nightly;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::app::operation;
+use crate::state::App;
+
+/// How often the loop looks whether the operation has ended.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often it looks whether the night's work is due, and how long it waits after a failure.
+const DUE: Duration = Duration::from_secs(60);
+/// How long it waits before a failed step of the destruction is repeated.
+const REPEAT: Duration = Duration::from_secs(5);
+
+/// Starts the loop and its wake-ups; these end with the scheduler that is answered.
+pub async fn start(app: &web::Data<App>) -> Result<JobScheduler, JobSchedulerError> {
+    let wake = Arc::new(Notify::new());
+    app.lifecycle.spawn("jobs", run(app.clone(), Arc::clone(&wake)));
+    let scheduler = JobScheduler::new().await?;
+    // The cron's hours are UTC, the setting's those of Asia/Shanghai.
+    let cron = format!("1 0 {} * * *", (app.settings.retention.hour + 16) % 24);
+    scheduler.add(Job::new(cron.as_str(), move |_, _| wake.notify_one())?).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+async fn run(app: web::Data<App>, wake: Arc<Notify>) {
+    let heartbeat = app.lifecycle.heartbeat("jobs");
+    let (mut due_at, mut certified) = (Instant::now(), false);
+    loop {
+        let ended = app.gate.is_ended().await;
+        if ended && !certified {
+            certified = destroy(&app).await;
+        } else if Instant::now() >= due_at {
+            due_at = Instant::now() + DUE;
+            if let Err(error) = nightly(&app.db, &app.settings.retention, &app.clock).await {
+                tracing::warn!(%error, "the nightly deletion failed and will be tried again");
+            } else {
+                heartbeat.beat();
+            }
+        } else {
+            heartbeat.beat();
+        }
+        let pause = if ended && !certified { REPEAT } else { LOOK };
+        tokio::select! {
+            () = app.lifecycle.soft.cancelled() => return,
+            () = wake.notified() => due_at = Instant::now(),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Carries the destruction to its end; true when there is nothing left to do.
+async fn destroy(app: &App) -> bool {
+    match operation::destruction(app).finish().await {
+        Ok(certificate) => certificate.is_some(),
+        Err(error) => {
+            tracing::error!(%error, "the destruction of the operation's data is not finished and goes on");
+            false
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! HTML for people: small pages that need nothing but themselves.
+
+mod scan;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Pages outside of `/api`.
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    scan::configure(config);
+}

@@ -1,0 +1,107 @@
+//! A row of every table, as SQL that both databases take.
+
+use mashang_domain::time::{DAY, Timestamp};
+use uuid::Uuid;
+
+use crate::bench::Bench;
+
+impl Bench {
+    /// A UUID as a literal.
+    pub fn id(&self, n: u128) -> String {
+        let id = Uuid::from_u128(n);
+        if self.db.is_postgres() { format!("'{id}'") } else { format!("x'{}'", id.simple()) }
+    }
+
+    fn bytes(&self, n: u128) -> String {
+        let hex = Uuid::from_u128(n).simple();
+        if self.db.is_postgres() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+    }
+
+    /// Inserts row `n` into `table`, made at `at`; rows refer to person, venue and parents with the same `n`.
+    pub async fn insert(&self, table: &str, n: u128, at: Timestamp) {
+        let (id, bytes, at) = (self.id(n), self.bytes(n), at.millis());
+        let (columns, values) = match table {
+            "person" => (
+                "id, phone_hash, phone_sealed, key_version, created_at",
+                format!("{id}, {bytes}, {bytes}, 1, {at}"),
+            ),
+            "staff" => (
+                "id, username, password_hash, key_version, role, division, created_at",
+                format!("{id}, 'u{n}', 'h', 1, 'official', '', {at}"),
+            ),
+            "session" => (
+                "token_hash, staff_id, created_at, expires_at, last_seen_at",
+                format!("{bytes}, {id}, {at}, {at}, {at}"),
+            ),
+            "login_code" => (
+                "id, phone_hash, phone_sealed, key_version, block_hash, address_hash, channel, code_hash, created_at, expires_at",
+                format!("{id}, {bytes}, {bytes}, 1, {bytes}, {bytes}, 'sms', {bytes}, {at}, {at}"),
+            ),
+            "venue" => (
+                "id, name, category, division_code, address, key_version, state, created_at, updated_at",
+                format!("{id}, 'v', 'other', '530102', 'a', 1, 'approved', {at}, {at}"),
+            ),
+            "zone" => ("id, venue_id, name, created_at", format!("{id}, {id}, 'z', {at}")),
+            "venue_code" => {
+                ("number, venue_id, direction, version, created_at", format!("{n}, {id}, 'in', 1, {at}"))
+            }
+            "scan" => return self.insert_scan(n, Timestamp(at)).await,
+            "scan_key" => ("key, scan_id, at", format!("{id}, {id}, {at}")),
+            "import_job" => (
+                "id, kind, digest, lines_done, recorded, repeats, rejected, created_at, updated_at",
+                format!("{id}, 'visits', {bytes}, 1, 1, 0, 0, {at}, {at}"),
+            ),
+            "infection_case" => (
+                "id, person_id, division_code, reported_at, window_start, window_end, key_version, created_by, created_at",
+                format!("{id}, {id}, '530102', {at}, {at}, {at}, 1, {id}, {at}"),
+            ),
+            "case_edit" => (
+                "id, case_id, visit_id, action, created_by, created_at",
+                format!("{id}, {id}, {id}, 'remove', {id}, {at}"),
+            ),
+            "trace" => (
+                "id, division_code, state, case_ids, spans, parameters, created_by, created_at",
+                format!("{id}, '', 'frozen', '[]', '[]', '{{}}', {id}, {at}"),
+            ),
+            "trace_contact" => ("trace_id, person_id, level, meetings", format!("{id}, {id}, 1, '[]'")),
+            "alert" => (
+                "id, kind, trace_id, trace_sha256, templates, levels, urgent, drill, state, division_code, created_by, created_at",
+                format!(
+                    "{id}, 'exposure', {id}, 'x', '{{}}', '[]', false, false, 'approved', '', {id}, {at}"
+                ),
+            ),
+            "notice" => ("id, alert_id, person_id, level, created_at", format!("{id}, {id}, {id}, 1, {at}")),
+            "delivery" => (
+                "id, alert_id, notice_id, level, rung, rung_kind, channel, template_key, variables, urgent, drill, state, due_at, expires_at, created_at",
+                format!(
+                    "{id}, {id}, {id}, 1, 0, 'sms', 'sms', 't', '{{}}', false, false, 'pending', {at}, {at}, {at}"
+                ),
+            ),
+            "attempt" => (
+                "reference, delivery_id, gateway, epoch, batch, started_at",
+                format!("'r{n}', {id}, 'log', 0, 'b', {at}"),
+            ),
+            "outbox" => ("id, task, created_at", format!("{id}, '{{}}', {at}")),
+            "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
+            "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),
+            other => panic!("rows of {other} are not made here"),
+        };
+        self.run(&format!("INSERT INTO {table} ({columns}) VALUES ({values})")).await;
+    }
+
+    async fn insert_scan(&self, n: u128, at: Timestamp) {
+        let (id, at) = (self.id(n), at.floor_to_second());
+        if self.db.is_postgres() {
+            let (from, day) = (at.shanghai_day_start(), at.shanghai_day().format("%Y%m%d").to_string());
+            let bounds = format!("FROM ({}) TO ({})", from.millis(), (from + DAY).millis());
+            self.run(&format!("CREATE TABLE IF NOT EXISTS scan_{day} PARTITION OF scan FOR VALUES {bounds}"))
+                .await;
+        }
+        let at = at.millis();
+        self.run(&format!(
+            "INSERT INTO scan (id, person_id, venue_id, direction, at, received_at, source) \
+             VALUES ({id}, {id}, {id}, 'in', {at}, {at}, 'scan')"
+        ))
+        .await;
+    }
+}
