@@ -259,11 +259,7 @@ async fn refusals_are_tried_again_by_the_schedule() {
             .await;
         let waiting = bench.of(alert, &people[0], RungKind::Sms).await;
         assert_eq!((waiting.state, waiting.due_at - waiting.created_at), (Pending, 5 * SECOND));
-        for _ in 0..40 {
-            bench.hand.advance(SECOND);
-            tokio::time::sleep(Duration::from_millis(60)).await;
-        }
-        bench.until_done(alert).await;
+        bench.until_done_in_time(alert).await;
         assert_eq!(bench.of(alert, &people[0], RungKind::Sms).await.tries, 3);
         assert_eq!(bench.of(alert, &people[1], RungKind::Sms).await.tries, 1, "throttled is no try");
         assert_eq!(fake.times().len(), 2);
@@ -290,11 +286,7 @@ async fn tries_are_spent_and_the_reason_stays() {
         let (fake, gateway) = shared(Fake::sms().script(busy));
         let alert = bench.warn(&people, 1).await;
         let running = bench.start(vec![gateway]).await;
-        for _ in 0..6 {
-            bench.hand.advance(2 * SECOND);
-            tokio::time::sleep(Duration::from_millis(120)).await;
-        }
-        bench.until_done(alert).await;
+        bench.until_done_in_time(alert).await;
         let row = bench.of(alert, &people[0], RungKind::Sms).await;
         assert_eq!((row.state, row.tries, row.code.as_deref()), (Failed, 3, Some("tries_spent: busy")));
         assert_eq!(fake.calls.load(Ordering::SeqCst), 3);

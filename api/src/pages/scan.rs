@@ -24,7 +24,9 @@ const STYLE: &str = include_str!("../../templates/scan.css");
 /// Nothing but the page's own style.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = BASE64.encode(&Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 });
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -60,7 +62,9 @@ impl News {
                 VenueState::Pending | VenueState::Suspended | VenueState::Closed => News::NotOpen(place),
             }),
             Err(p) if p.code == Code::CodeRevoked => Ok(News::Revoked),
-            Err(p) if p.code == Code::VenueCodeInvalid && p.extra.contains_key("reason") => Ok(News::ScreenCodeOver),
+            Err(p) if p.code == Code::VenueCodeInvalid && p.extra.contains_key("reason") => {
+                Ok(News::ScreenCodeOver)
+            }
             Err(p) if p.code == Code::VenueCodeInvalid => Ok(News::Invalid),
             Err(other) => Err(other),
         }

@@ -233,7 +233,8 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 
 impl VenueEdit {
     fn change(self) -> Answer<VenueChange> {
-        let together = |e: mashang_domain::venue::ProfileError| Problem::field("lat", "invalid", e.to_string());
+        let together =
+            |e: mashang_domain::venue::ProfileError| Problem::field("lat", "invalid", e.to_string());
         let position = match (self.lat, self.lon) {
             (None, None) => None,
             (lat, lon) => Some(position(lat.flatten(), lon.flatten()).map_err(together)?),
@@ -309,7 +310,11 @@ struct Occupancy {
 #[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), responses(
     (status = 200, body = Occupancy), (status = 404, body = ProblemBody)))]
 #[get("/venues/{id}/occupancy")]
-async fn show_occupancy(app: web::Data<App>, who: Anyone, id: web::Path<Uuid>) -> Answer<web::Json<Occupancy>> {
+async fn show_occupancy(
+    app: web::Data<App>,
+    who: Anyone,
+    id: web::Path<Uuid>,
+) -> Answer<web::Json<Occupancy>> {
     let venue::Inside { people, companions, as_of } = venue::inside(&app, &who, *id).await?;
     Ok(web::Json(Occupancy { people, companions, as_of }))
 }

@@ -1,7 +1,7 @@
 //! Posters: one, or a ZIP for a whole list.
 
 use actix_web::http::header::{
-    Charset, ContentDisposition, DispositionParam, DispositionType, ETAG, ExtendedValue, EntityTag, Header,
+    Charset, ContentDisposition, DispositionParam, DispositionType, ETAG, EntityTag, ExtendedValue, Header,
     IfNoneMatch,
 };
 use actix_web::{HttpRequest, HttpResponse, get, web};
@@ -87,12 +87,13 @@ fn client_has(request: &HttpRequest, tag: &str) -> bool {
 
 /// A file name in Chinese, and one in ASCII for clients that cannot read it (RFC 6266).
 fn attachment(name: &str, ending: &str) -> ContentDisposition {
-    let extended =
-        ExtendedValue { charset: Charset::Ext("UTF-8".to_owned()), language_tag: None, value: name.as_bytes().to_vec() };
-    let parameters = vec![
-        DispositionParam::Filename(format!("poster.{ending}")),
-        DispositionParam::FilenameExt(extended),
-    ];
+    let extended = ExtendedValue {
+        charset: Charset::Ext("UTF-8".to_owned()),
+        language_tag: None,
+        value: name.as_bytes().to_vec(),
+    };
+    let parameters =
+        vec![DispositionParam::Filename(format!("poster.{ending}")), DispositionParam::FilenameExt(extended)];
     ContentDisposition { disposition: DispositionType::Attachment, parameters }
 }
 

@@ -76,8 +76,10 @@ texts! {
 
 fn plain(text: &str, max: usize) -> Result<String, ProfileError> {
     let text = text.trim();
-    let turns_writing = |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    let unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}') || turns_writing(c);
+    let turns_writing =
+        |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let unfit =
+        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}') || turns_writing(c);
     let fits = (1..=max).contains(&text.chars().count()) && !text.contains(unfit);
     if fits { Ok(text.to_owned()) } else { Err(ProfileError::Text(max)) }
 }
@@ -165,9 +167,16 @@ mod tests {
 
     #[test]
     fn division_codes_are_digits() {
-        for (text, good) in
-            [("530102", true), (" 530102 ", true), ("530102001", true), ("530102001001", true), ("5301", false), ("53010A", false), ("", false), ("０５３０１０２", false)]
-        {
+        for (text, good) in [
+            ("530102", true),
+            (" 530102 ", true),
+            ("530102001", true),
+            ("530102001001", true),
+            ("5301", false),
+            ("53010A", false),
+            ("", false),
+            ("０５３０１０２", false),
+        ] {
             assert_eq!(DivisionCode::parse(text).is_ok(), good, "{text}");
         }
     }

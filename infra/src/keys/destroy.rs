@@ -206,7 +206,8 @@ mod tests {
         let (prints, key) = (b.ring.destructible_fingerprints(), b.ring.signing_key().verifying_key());
         let rings: Vec<_> = (0..8).map(|_| KeyRing::open(&b.path, false).expect("opened")).collect();
         std::thread::scope(|scope| {
-            let work: Vec<_> = rings.iter().map(|ring| scope.spawn(|| ring.destroy().expect("destroyed"))).collect();
+            let work: Vec<_> =
+                rings.iter().map(|ring| scope.spawn(|| ring.destroy().expect("destroyed"))).collect();
             assert!(work.into_iter().all(|w| w.join().expect("joined") == prints));
         });
         assert_eq!(KeyRing::open(&b.path, false).expect("opened").signing_key().verifying_key(), key);

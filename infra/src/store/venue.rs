@@ -4,9 +4,7 @@ use mashang_domain::person::{Division, Phone};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::profile::Position;
-use mashang_domain::venue::{
-    Address, Category, DivisionCode, ExternalRef, Reason, VenueName, VenueState,
-};
+use mashang_domain::venue::{Address, Category, DivisionCode, ExternalRef, Reason, VenueName, VenueState};
 use mashang_entity::venue::{self, Column};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -40,7 +38,8 @@ pub struct NewVenue {
 impl NewVenue {
     /// The row, with the contact's number sealed.
     fn seal(self, keys: &KeyRing, now: Timestamp) -> Result<venue::Model, SealError> {
-        let sealed = self.contact.map(|phone| keys.seal_phone(Field::VenueContact, self.id, &phone)).transpose()?;
+        let sealed =
+            self.contact.map(|phone| keys.seal_phone(Field::VenueContact, self.id, &phone)).transpose()?;
         Ok(venue::Model {
             id: self.id,
             external_ref: self.external_ref.map(ExternalRef::into_string),
@@ -102,7 +101,10 @@ pub async fn hold(tx: &impl ConnectionTrait, id: Uuid) -> Result<Option<venue::M
     venue::Entity::find_by_id(id).lock_exclusive().one(tx).await
 }
 
-pub async fn by_external_ref(db: &impl ConnectionTrait, reference: &str) -> Result<Option<venue::Model>, DbErr> {
+pub async fn by_external_ref(
+    db: &impl ConnectionTrait,
+    reference: &str,
+) -> Result<Option<venue::Model>, DbErr> {
     venue::Entity::find().filter(Column::ExternalRef.eq(reference)).one(db).await
 }
 
@@ -228,7 +230,11 @@ pub async fn touch(tx: &impl ConnectionTrait, id: Uuid, now: Timestamp) -> Resul
 }
 
 /// The contact's number, opened for a purpose.
-pub fn contact_of(keys: &KeyRing, venue: &venue::Model, purpose: Purpose) -> Result<Option<Phone>, SealError> {
+pub fn contact_of(
+    keys: &KeyRing,
+    venue: &venue::Model,
+    purpose: Purpose,
+) -> Result<Option<Phone>, SealError> {
     let open =
         |sealed: &Vec<u8>| keys.open_phone(Field::VenueContact, venue.id, venue.key_version, sealed, purpose);
     venue.contact_sealed.as_ref().map(open).transpose()

@@ -10,8 +10,8 @@ use mashang_entity::zone;
 use rand::TryRng;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter,
-    QueryOrder, QuerySelect, RelationDef, Statement,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, JoinType,
+    QueryFilter, QueryOrder, QuerySelect, RelationDef, Statement,
 };
 use uuid::Uuid;
 
@@ -66,7 +66,8 @@ async fn write(tx: &impl ConnectionTrait, codes: &mut [venue_code::Model]) -> Re
         }
         let rows = waiting.iter().map(|c| active(c));
         let taken = OnConflict::column(Column::Number).do_nothing().to_owned();
-        let count = venue_code::Entity::insert_many(rows).on_conflict(taken).exec_without_returning(tx).await?;
+        let count =
+            venue_code::Entity::insert_many(rows).on_conflict(taken).exec_without_returning(tx).await?;
         if usize::try_from(count) == Ok(waiting.len()) {
             return Ok(());
         }
@@ -77,10 +78,7 @@ async fn write(tx: &impl ConnectionTrait, codes: &mut [venue_code::Model]) -> Re
 }
 
 /// The numbers that were written just now: those that belong to the door that drew them.
-async fn ours(
-    tx: &impl ConnectionTrait,
-    waiting: &[&mut venue_code::Model],
-) -> Result<HashSet<i64>, DbErr> {
+async fn ours(tx: &impl ConnectionTrait, waiting: &[&mut venue_code::Model]) -> Result<HashSet<i64>, DbErr> {
     let mine: HashMap<i64, &venue_code::Model> = waiting.iter().map(|c| (c.number, &**c)).collect();
     let query = venue_code::Entity::find().filter(Column::Number.is_in(mine.keys().copied()));
     let found = query.all(tx).await?;
@@ -128,7 +126,8 @@ pub async fn rotate(
         let update = venue_code::Entity::update_many().col_expr(Column::RevokedAt, Expr::value(now));
         update.filter(Column::Number.is_in(some.iter().copied())).exec(tx).await?;
     }
-    let next: Vec<(Door, i32)> = doors.iter().map(|d| (*d, latest.get(d).copied().unwrap_or(0) + 1)).collect();
+    let next: Vec<(Door, i32)> =
+        doors.iter().map(|d| (*d, latest.get(d).copied().unwrap_or(0) + 1)).collect();
     let issued = issue(tx, &next, now).await?;
     Ok((revoked, issued))
 }
@@ -161,10 +160,8 @@ pub async fn revoked(db: &impl ConnectionTrait, venue: Uuid, limit: u64) -> Resu
 }
 
 fn named() -> sea_orm::Select<venue_code::Entity> {
-    let zone_of: RelationDef = venue_code::Entity::belongs_to(zone::Entity)
-        .from(Column::ZoneId)
-        .to(zone::Column::Id)
-        .into();
+    let zone_of: RelationDef =
+        venue_code::Entity::belongs_to(zone::Entity).from(Column::ZoneId).to(zone::Column::Id).into();
     let columns = [
         Column::Number,
         Column::VenueId,

@@ -25,9 +25,9 @@ pub async fn decide(
     let present = venues::hold(&*tx, id).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     official.require_division(&present.division_code)?;
     let from = present.state;
-    let to = from.after(decision).map_err(|e| {
-        Problem::with_detail(Code::WrongState, e.to_string()).with("state", from.as_str())
-    })?;
+    let to = from
+        .after(decision)
+        .map_err(|e| Problem::with_detail(Code::WrongState, e.to_string()).with("state", from.as_str()))?;
     if to == from {
         drop(tx);
         return view(app, present).await;

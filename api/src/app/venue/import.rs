@@ -238,7 +238,8 @@ impl Read for Body {
 mod tests {
     use super::*;
 
-    const FILE: &str = "name,category,division_code,address\n一,gym,530102,x\n\n\"二\n\",gym,530102,x\n三,gym,33,x\n";
+    const FILE: &str =
+        "name,category,division_code,address\n一,gym,530102,x\n\n\"二\n\",gym,530102,x\n三,gym,33,x\n";
 
     fn parsed(chunks: &[&[u8]]) -> Vec<Answer<Batch>> {
         let (give, body) = mpsc::channel(100);
@@ -266,7 +267,8 @@ mod tests {
 
     #[test]
     fn a_file_without_a_header_or_with_another_encoding_is_refused() {
-        let refused = |bytes: &[u8]| parsed(&[bytes]).pop().expect("an answer").err().map(|p| p.errors[0].code.clone());
+        let refused =
+            |bytes: &[u8]| parsed(&[bytes]).pop().expect("an answer").err().map(|p| p.errors[0].code.clone());
         assert_eq!(refused(b""), Some("column_missing".to_owned()));
         assert_eq!(refused(b"\xc3\xfb\xb3\xc6,category\n"), Some("not_utf8".to_owned()));
     }

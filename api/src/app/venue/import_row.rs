@@ -45,8 +45,13 @@ impl Header {
                 return Err(fault("column_twice", format!("`{name}`")));
             }
         }
-        let missing: Vec<&str> =
-            COLUMNS.iter().zip(&places).take(REQUIRED).filter(|(_, at)| at.is_none()).map(|(c, _)| *c).collect();
+        let missing: Vec<&str> = COLUMNS
+            .iter()
+            .zip(&places)
+            .take(REQUIRED)
+            .filter(|(_, at)| at.is_none())
+            .map(|(c, _)| *c)
+            .collect();
         if missing.is_empty() {
             Ok(Self { places, width: record.len() })
         } else {
@@ -121,7 +126,8 @@ fn yes_or_no(text: &str) -> Result<bool, Fault> {
 mod tests {
     use super::*;
 
-    const HEADER: &[&str] = &["category", "name", "division_code", "address", "lat", "lon", "indoor", "contact_phone"];
+    const HEADER: &[&str] =
+        &["category", "name", "division_code", "address", "lat", "lon", "indoor", "contact_phone"];
 
     fn read(line: &[&str]) -> Result<NewVenue, Fault> {
         let header = Header::parse(&ByteRecord::from(HEADER.to_vec())).expect("a header");
@@ -131,10 +137,12 @@ mod tests {
 
     #[test]
     fn columns_stand_in_any_order_and_optional_ones_may_be_empty() {
-        let venue = read(&["supermarket", " 翠湖超市 ", "530102", "翠湖南路1号", "", "", "", ""]).expect("a venue");
+        let venue =
+            read(&["supermarket", " 翠湖超市 ", "530102", "翠湖南路1号", "", "", "", ""]).expect("a venue");
         assert_eq!((venue.name.as_str(), venue.category), ("翠湖超市", Category::Supermarket));
         assert_eq!((venue.position, venue.indoor, venue.external_ref), (None, None, None));
-        let venue = read(&["gym", "=1+1", "530102001", "x", "25.04", "102.71", "否", "13800138000"]).expect("a venue");
+        let venue = read(&["gym", "=1+1", "530102001", "x", "25.04", "102.71", "否", "13800138000"])
+            .expect("a venue");
         assert_eq!((venue.position, venue.indoor), (Some((25.04, 102.71)), Some(false)));
         assert_eq!((venue.name.as_str(), venue.state), ("=1+1", VenueState::Approved));
     }
@@ -159,7 +167,8 @@ mod tests {
 
     #[test]
     fn headers_are_checked() {
-        let code = |names: &[&str]| Header::parse(&ByteRecord::from(names.to_vec())).map(|_| ()).map_err(|f| f.code);
+        let code =
+            |names: &[&str]| Header::parse(&ByteRecord::from(names.to_vec())).map(|_| ()).map_err(|f| f.code);
         assert_eq!(code(&["name", "category", "division_code", "address"]), Ok(()));
         assert_eq!(code(&["name", "category", "division_code"]), Err("column_missing"));
         assert_eq!(code(&["name", "category", "division_code", "address", "x"]), Err("column_unknown"));

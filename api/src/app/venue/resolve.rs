@@ -97,7 +97,8 @@ fn refused(error: CodeError) -> Problem {
                 "屏幕上的码每分钟更换，请重新扫描屏幕",
                 "the code on the screen changes every minute; scan it again",
             );
-            Problem { detail: Some(text.to_owned()), ..invalid("screen_code_over") }.with("reason", "screen_code_over")
+            Problem { detail: Some(text.to_owned()), ..invalid("screen_code_over") }
+                .with("reason", "screen_code_over")
         }
     }
 }
