@@ -3,6 +3,7 @@
 use mashang_config::Settings;
 use mashang_domain::alert::{AlertKind, AlertState};
 use mashang_entity::{alert, trace as trace_row};
+use mashang_infra::db::WriteTx;
 use mashang_infra::store::{approval, audit};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -36,7 +37,7 @@ pub async fn draft(app: &App, office: &Office, wish: Wish) -> Answer<alert::Mode
     };
     // A text that cannot be filled is refused now, not when it is to be sent.
     texts::of_alert(app, &row).await?;
-    write(app, office, row, "alert.draft").await
+    write(app.db.begin_write().await?, office, row, "alert.draft").await
 }
 
 /// The levels, each with its template: the one that is named where it serves the level, else the first that does.
@@ -71,7 +72,12 @@ fn words(settings: &Settings, wish: &Wish) -> Answer<(Vec<i16>, Map<String, Valu
 
 /// Drafts the correction of an alert that went out, or began to. It goes to exactly those whom the wrong one reached.
 pub async fn correct(app: &App, office: &Office, id: Uuid) -> Answer<alert::Model> {
-    let wrong = find(app, office, id).await?;
+    let trace_id = find(app, office, id).await?.trace_id;
+    let trace = traces::find_frozen(app, office, trace_id).await?;
+    // Held, so that of two corrections at once the second one sees the first.
+    let tx = app.db.begin_write().await?;
+    let held = approval::hold(&*tx, id, &office.division).await?;
+    let wrong = held.ok_or_else(|| Problem::new(Code::NotFound))?;
     let sent = match (wrong.kind, wrong.state) {
         (AlertKind::Correction, _) => false,
         (AlertKind::Warning, AlertState::Approved | AlertState::Sending | AlertState::Done) => true,
@@ -81,13 +87,12 @@ pub async fn correct(app: &App, office: &Office, id: Uuid) -> Answer<alert::Mode
     if !sent {
         return Err(Problem::with_detail(Code::WrongState, format!("the alert is {}", wrong.state)));
     }
-    if let Some(other) = approval::correction_of(app.db.conn(), id).await? {
+    if let Some(other) = approval::correction_of(&*tx, id).await? {
         return Err(Problem::new(Code::Conflict).with("alert_id", other.id.to_string()));
     }
     let template = app.settings.templates.iter().find(|t| t.key == "correction");
     let template = template.ok_or_else(|| Problem::internal("no template has the key `correction`"))?;
     let templates = ["1", "2", "3"].into_iter().map(|level| (level.to_owned(), json!(template.id))).collect();
-    let trace = traces::find_frozen(app, office, wrong.trace_id).await?;
     let row = blank(app, office, &trace, AlertKind::Correction)?;
     let row = alert::Model {
         corrects: Some(wrong.id),
@@ -97,7 +102,7 @@ pub async fn correct(app: &App, office: &Office, id: Uuid) -> Answer<alert::Mode
         drill: wrong.drill,
         ..row
     };
-    write(app, office, row, "alert.correct").await
+    write(tx, office, row, "alert.correct").await
 }
 
 fn blank(app: &App, office: &Office, trace: &trace_row::Model, kind: AlertKind) -> Answer<alert::Model> {
@@ -130,8 +135,12 @@ fn blank(app: &App, office: &Office, trace: &trace_row::Model, kind: AlertKind) 
     })
 }
 
-async fn write(app: &App, office: &Office, row: alert::Model, action: &'static str) -> Answer<alert::Model> {
-    let tx = app.db.begin_write().await?;
+async fn write(
+    tx: WriteTx,
+    office: &Office,
+    row: alert::Model,
+    action: &'static str,
+) -> Answer<alert::Model> {
     approval::insert(&*tx, row.clone()).await?;
     let detail = json!({
         "trace": row.trace_id, "sha256": row.trace_sha256, "levels": row.levels, "corrects": row.corrects,
