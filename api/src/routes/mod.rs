@@ -19,9 +19,9 @@ pub mod venue_code;
 pub mod venue_decision;
 pub mod venue_import;
 pub mod venue_poster;
-pub mod visit_import;
 mod venue_view;
 pub mod venue_zone;
+pub mod visit_import;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 

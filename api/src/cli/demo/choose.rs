@@ -29,7 +29,9 @@ type Encounter<'a> = (Timestamp, Vec<&'a str>);
 pub(super) fn case(rows: &[Row]) -> Option<Chosen> {
     let near = encounters(rows);
     let mut people: Vec<_> = near.iter().filter(|(_, scans)| !is_machine(scans)).collect();
-    people.sort_by_key(|(user, scans)| (Reverse(scans.iter().map(|(_, others)| others.len()).sum::<usize>()), **user));
+    people.sort_by_key(|(user, scans)| {
+        (Reverse(scans.iter().map(|(_, others)| others.len()).sum::<usize>()), **user)
+    });
     let best = people.into_iter().take(SHORT_LIST).filter_map(|(user, scans)| {
         let (count, end) = best_window(scans)?;
         Some((count, Reverse(*user), end))
