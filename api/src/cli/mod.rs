@@ -3,6 +3,7 @@
 mod demo;
 mod import;
 mod serve;
+mod service;
 mod staff;
 mod verify;
 

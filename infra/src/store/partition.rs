@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement, sqlx};
 use crate::db::Db;
 
 /// The lock under which partitions are made.
-const PARTITION_LOCK: i64 = 0x6d61_7368_616e_6702;
+const PARTITION_LOCK: i64 = 0x6d61_7368_616e_6704;
 
 /// Days that are made in one transaction: each takes some ten entries of PostgreSQL's lock table.
 const DAYS_AT_ONCE: usize = 64;

@@ -26,6 +26,7 @@ use mashang_infra::telemetry::Telemetry;
 use self::client::Client;
 use self::phones::Phones;
 use super::say;
+use super::service::Service;
 
 #[derive(Args)]
 pub(super) struct DemoArgs {
@@ -62,15 +63,10 @@ pub(super) async fn run(settings: Settings, telemetry: Telemetry, args: DemoArgs
     prepare(&args.dir)?;
     let phones = Phones::switch_on()?;
     let settings = demo_settings(settings, &args.dir, &phones)?;
-    let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
-    let notifier =
-        crate::start::embedded_notifier(&app).await?.context("the demo runs its notifier inside")?;
-    phones.report_to(notifier.listen(Some(app.telemetry.clone()))?);
-    crate::http::warm_up().await;
-    let listening = crate::http::server::start(app.clone())?;
-    let handle = listening.server.handle();
-    let server = tokio::spawn(listening.server);
-    let stage = Stage { app, phones, base: format!("http://{}", listening.address), dir: args.dir.clone() };
+    let service = Service::start(settings, telemetry, &lifecycle).await?;
+    phones.report_to(service.receipts.context("the demo takes receipts")?);
+    let base = format!("http://{}", service.address);
+    let stage = Stage { app: service.app.clone(), phones, base, dir: args.dir.clone() };
     let played = tokio::select! {
         played = play(&stage, args.data.as_deref()) => played,
         () = lifecycle.soft.cancelled() => Ok(()),
@@ -79,10 +75,7 @@ pub(super) async fn run(settings: Settings, telemetry: Telemetry, args: DemoArgs
         show::staying_up(&stage);
         lifecycle.soft.cancelled().await;
     }
-    lifecycle.stop();
-    handle.stop(true).await;
-    server.await??;
-    lifecycle.wait(std::time::Duration::from_secs(5)).await;
+    service.stop(&lifecycle).await?;
     played
 }
 
