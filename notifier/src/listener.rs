@@ -13,7 +13,6 @@ use mashang_config::GatewaySettings;
 use mashang_infra::telemetry::Telemetry;
 use secrecy::ExposeSecret;
 
-use crate::gateway::machine_time;
 use crate::receipt::{Receipt, ReceiptFormat, Reply, path_secret_matches};
 use crate::receipts;
 use crate::service::Core;
@@ -157,14 +156,14 @@ async fn receipts_by_name(
     let gateway = door.core.settings.gateways.iter().find(|g| g.name == *path);
     let format = gateway.and_then(|g| ReceiptFormat::of(g.kind)).filter(|format| format.signed());
     let (Some(gateway), Some(format)) = (gateway, format) else { return HttpResponse::NotFound().finish() };
-    if !is_signed(gateway, &request, &body) {
+    if !is_signed(&door, gateway, &request, &body) {
         metrics::counter!("mashang_receipts_refused_total", "gateway" => gateway.name.clone()).increment(1);
         return HttpResponse::Unauthorized().finish();
     }
     take(&door, &gateway.name, format, &body).await
 }
 
-fn is_signed(gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> bool {
+fn is_signed(door: &Door, gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let headers = SignatureHeaders {
         id: header("webhook-id"),
@@ -172,7 +171,7 @@ fn is_signed(gateway: &GatewaySettings, request: &HttpRequest, body: &[u8]) -> b
         signature: header("webhook-signature"),
     };
     WebhookSecret::parse(gateway.access_key_secret.expose_secret())
-        .is_some_and(|secret| secret.verify(headers, body, machine_time()()).is_ok())
+        .is_some_and(|secret| secret.verify(headers, body, door.core.clock.now()).is_ok())
 }
 
 /// Reads and applies a push. It is answered only when it is stored: anything else makes the provider push again.

@@ -185,29 +185,5 @@ impl Notifier {
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
 pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    // Providers judge the time of a signature by the world's clock, whatever ours is moved to.
-    let now = gateway::machine_time();
-    if !settings.gateways.is_empty() {
-        return gateway::build(&settings.gateways, &now);
-    }
-    gateway::build(&[log_table()], &now)
-}
-
-fn log_table() -> mashang_config::GatewaySettings {
-    mashang_config::GatewaySettings {
-        name: "log".to_owned(),
-        kind: mashang_config::gateway::GatewayKind::Log,
-        endpoint: String::new(),
-        access_key_id: String::new(),
-        access_key_secret: Default::default(),
-        sign_name: String::new(),
-        templates: Default::default(),
-        weight: 1,
-        rate_per_second: 1_000_000,
-        max_batch: 1000,
-        timeout_ms: 4_000,
-        connect_timeout_ms: 1_500,
-        called_show_number: String::new(),
-        receipt_secret: Default::default(),
-    }
+    gateway::build(&settings.gateways, &gateway::machine_time())
 }

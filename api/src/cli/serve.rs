@@ -38,6 +38,7 @@ pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::R
     tracing::info!("stopping: no new requests, those in work are finished");
     handle.stop(true).await;
     server.await??;
+    app.scans.close();
     let patience = Duration::from_secs(app.settings.http.shutdown_seconds);
     let ending = lifecycle.wait(patience).await;
     tracing::info!(?ending, "stopped");

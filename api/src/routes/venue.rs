@@ -1,23 +1,20 @@
-//! Venues: registered, seen, changed, decided on.
+//! Venues: registered, seen, changed.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use mashang_domain::person::Phone;
-use mashang_domain::time::Timestamp;
 use mashang_domain::venue::profile::position;
-use mashang_domain::venue::{
-    Address, Category, Decision, DivisionCode, Reason, VenueName, VenueState, ZoneName,
-};
-use mashang_entity::{venue as entity, zone};
+use mashang_domain::venue::{Address, Category, DivisionCode, ProfileError, VenueName, VenueState};
 use mashang_infra::store::venue::VenueChange;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::app::venue::{self, Registration, VenueView, is_indoor};
+use super::venue_view::{Venue, VenueSummary};
+use crate::app::venue::{self, Registration};
 use crate::error::{Answer, Problem};
-use crate::http::auth::{Anyone, Citizen, Staff, may};
+use crate::http::auth::{Anyone, Citizen};
 use crate::http::body::Body;
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
@@ -26,83 +23,6 @@ use crate::state::App;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(register_venue).service(list_venues).service(show_venue).service(change_venue);
-    config.service(add_zone).service(show_occupancy);
-    config.service(approve_venue).service(suspend_venue).service(close_venue);
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct Zone {
-    pub id: Uuid,
-    pub name: String,
-}
-
-impl From<zone::Model> for Zone {
-    fn from(z: zone::Model) -> Self {
-        Self { id: z.id, name: z.name }
-    }
-}
-
-/// A venue in a list.
-#[derive(Serialize, ToSchema)]
-struct VenueSummary {
-    id: Uuid,
-    name: String,
-    category: Category,
-    division_code: String,
-    address: String,
-    lat: Option<f64>,
-    lon: Option<f64>,
-    /// As registered, otherwise as the category is.
-    indoor: bool,
-    state: VenueState,
-    /// What another system calls it.
-    external_ref: Option<String>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    decided_at: Option<Timestamp>,
-    /// What the official said with the last decision.
-    decided_reason: Option<String>,
-}
-
-impl VenueSummary {
-    fn of(app: &App, v: entity::Model) -> Self {
-        Self {
-            indoor: is_indoor(app, &v),
-            id: v.id,
-            name: v.name,
-            category: v.category,
-            division_code: v.division_code,
-            address: v.address,
-            lat: v.lat,
-            lon: v.lon,
-            state: v.state,
-            external_ref: v.external_ref,
-            created_at: v.created_at,
-            updated_at: v.updated_at,
-            decided_at: v.decided_at,
-            decided_reason: v.decided_reason,
-        }
-    }
-}
-
-/// A venue with everything.
-#[derive(Serialize, ToSchema)]
-struct Venue {
-    #[serde(flatten)]
-    summary: VenueSummary,
-    #[schema(example = "138****8000")]
-    contact_phone_masked: Option<String>,
-    zones: Vec<Zone>,
-}
-
-impl Venue {
-    fn of(app: &App, view: VenueView) -> Self {
-        Self {
-            summary: VenueSummary::of(app, view.venue),
-            contact_phone_masked: view.contact_masked,
-            zones: view.zones.into_iter().map(Zone::from).collect(),
-        }
-    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -233,8 +153,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 
 impl VenueEdit {
     fn change(self) -> Answer<VenueChange> {
-        let together =
-            |e: mashang_domain::venue::ProfileError| Problem::field("lat", "invalid", e.to_string());
+        let together = |e: ProfileError| Problem::field("lat", "invalid", e.to_string());
         let position = match (self.lat, self.lon) {
             (None, None) => None,
             (lat, lon) => Some(position(lat.flatten(), lon.flatten()).map_err(together)?),
@@ -266,106 +185,5 @@ async fn change_venue(
     body: Body<VenueEdit>,
 ) -> Answer<web::Json<Venue>> {
     let view = venue::edit(&app, &who, *id, body.value.change()?).await?;
-    Ok(web::Json(Venue::of(&app, view)))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewZone {
-    #[schema(value_type = String, min_length = 1, max_length = 50, example = "一层东门")]
-    name: ZoneName,
-}
-
-/// Add a zone
-///
-/// With an in and an out code of its own.
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
-    request_body = NewZone, responses((status = 201, body = Zone), (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
-#[post("/venues/{id}/zones")]
-async fn add_zone(
-    app: web::Data<App>,
-    request: HttpRequest,
-    who: Anyone,
-    id: web::Path<Uuid>,
-    body: Body<NewZone>,
-) -> Answer<HttpResponse> {
-    idempotency::once(&app, &request, &who.actor().id(), &body.hash, async {
-        let zone = venue::add_zone(&app, &who, *id, &body.value.name).await?;
-        Ok((StatusCode::CREATED, Zone::from(zone)))
-    })
-    .await
-}
-
-#[derive(Serialize, ToSchema)]
-struct Occupancy {
-    /// People inside now: scanned in within the usual stay, and neither out there nor in elsewhere since.
-    people: u64,
-    /// Who came with them without a scan of their own.
-    companions: u64,
-    as_of: Timestamp,
-}
-
-/// How many are inside
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), responses(
-    (status = 200, body = Occupancy), (status = 404, body = ProblemBody)))]
-#[get("/venues/{id}/occupancy")]
-async fn show_occupancy(
-    app: web::Data<App>,
-    who: Anyone,
-    id: web::Path<Uuid>,
-) -> Answer<web::Json<Occupancy>> {
-    let venue::Inside { people, companions, as_of } = venue::inside(&app, &who, *id).await?;
-    Ok(web::Json(Occupancy { people, companions, as_of }))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Why {
-    /// Shown to the venue.
-    #[schema(value_type = Option<String>, max_length = 200)]
-    reason: Option<Reason>,
-}
-
-/// Approve a venue, or open it again
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), request_body = Option<Why>, responses(
-    (status = 200, body = Venue), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
-#[post("/venues/{id}/approval")]
-async fn approve_venue(
-    app: web::Data<App>,
-    official: Staff<may::CareForVenues>,
-    id: web::Path<Uuid>,
-    body: Body<Why>,
-) -> Answer<web::Json<Venue>> {
-    let view = venue::decide(&app, &official, *id, Decision::Approve, body.value.reason).await?;
-    Ok(web::Json(Venue::of(&app, view)))
-}
-
-/// Suspend an approved venue
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), request_body = Option<Why>, responses(
-    (status = 200, body = Venue), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, body = ProblemBody)))]
-#[post("/venues/{id}/suspension")]
-async fn suspend_venue(
-    app: web::Data<App>,
-    official: Staff<may::CareForVenues>,
-    id: web::Path<Uuid>,
-    body: Body<Why>,
-) -> Answer<web::Json<Venue>> {
-    let view = venue::decide(&app, &official, *id, Decision::Suspend, body.value.reason).await?;
-    Ok(web::Json(Venue::of(&app, view)))
-}
-
-/// Close a venue
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), request_body = Option<Why>, responses(
-    (status = 200, body = Venue), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
-#[post("/venues/{id}/closure")]
-async fn close_venue(
-    app: web::Data<App>,
-    official: Staff<may::CareForVenues>,
-    id: web::Path<Uuid>,
-    body: Body<Why>,
-) -> Answer<web::Json<Venue>> {
-    let view = venue::decide(&app, &official, *id, Decision::Close, body.value.reason).await?;
     Ok(web::Json(Venue::of(&app, view)))
 }

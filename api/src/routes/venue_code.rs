@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::venue::Zone;
+use super::venue_view::Zone;
 use crate::app::venue::{self, CodeView, CodesOf};
 use crate::error::Answer;
 use crate::http::auth::Anyone;

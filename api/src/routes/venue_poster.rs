@@ -41,7 +41,7 @@ struct PosterQuery {
 ///
 /// For venues that are approved or wait for it; a waiting venue prints ahead, and scans are refused until it is approved.
 #[utoipa::path(tag = "Venue", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("format" = Format, Path), PosterQuery, ("If-None-Match" = Option<String>, Header)),
+    params(("id" = Uuid, Path), ("format" = String, Path, description = "`pdf`, `png` or `svg`"), PosterQuery, ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, content((Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (String = "image/svg+xml"))),
     (status = 304), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -73,7 +73,7 @@ async fn venue_poster(
         .content_type(format.content_type())
         .insert_header((ETAG, tag))
         .insert_header(("Cache-Control", "private, no-cache"))
-        .insert_header(attachment(&made.file_name, format.as_str()))
+        .insert_header(attachment(&made.file_name, format!("poster.{format}")))
         .body(bytes))
 }
 
@@ -86,14 +86,13 @@ fn client_has(request: &HttpRequest, tag: &str) -> bool {
 }
 
 /// A file name in Chinese, and one in ASCII for clients that cannot read it (RFC 6266).
-fn attachment(name: &str, ending: &str) -> ContentDisposition {
+fn attachment(name: &str, ascii: String) -> ContentDisposition {
     let extended = ExtendedValue {
         charset: Charset::Ext("UTF-8".to_owned()),
         language_tag: None,
         value: name.as_bytes().to_vec(),
     };
-    let parameters =
-        vec![DispositionParam::Filename(format!("poster.{ending}")), DispositionParam::FilenameExt(extended)];
+    let parameters = vec![DispositionParam::Filename(ascii), DispositionParam::FilenameExt(extended)];
     ContentDisposition { disposition: DispositionType::Attachment, parameters }
 }
 
@@ -127,6 +126,6 @@ async fn posters_archive(
     let parts = venue::stream_archive(app.clone(), &official, wish).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/zip")
-        .insert_header(attachment("posters.zip", "zip"))
+        .insert_header(attachment("posters.zip", "posters.zip".to_owned()))
         .streaming(ReceiverStream::new(parts)))
 }

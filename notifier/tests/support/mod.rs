@@ -228,6 +228,7 @@ impl Bench {
             created_at: now,
             submitted_by: Some(Uuid::from_u128(1)),
             submitted_at: Some(now),
+            first_approver: None,
             decided_by: Some(Uuid::from_u128(2)),
             decided_at: Some(now),
             reason: None,

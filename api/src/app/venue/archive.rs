@@ -105,9 +105,10 @@ fn draw_all(
     _turn: SemaphorePermit<'static>,
 ) {
     let pages = std::iter::from_fn(move || sheets.blocking_recv());
-    let posters = pages.flat_map(|page| match page {
-        Ok(sheets) => sheets.into_iter().map(|sheet| Ok(drawn(&sheet, fonts))).collect::<Vec<_>>(),
-        Err(e) => vec![Err(e)],
+    // Lazily: what is drawn is sent before the next is drawn.
+    let posters = pages.flat_map(|page| {
+        let (sheets, error) = page.map_or_else(|e| (Vec::new(), Some(e)), |sheets| (sheets, None));
+        sheets.into_iter().map(|sheet| Ok(drawn(&sheet, fonts))).chain(error.map(Err))
     });
     let out = ZipParts { give: give.clone(), waiting: Vec::with_capacity(CHUNK) };
     let done = zip_posters(out, posters).map_err(|e| e.to_string());

@@ -4,7 +4,7 @@
 //! codes in one transaction. Lines that are refused are reported with their number and cost no other line. What was
 //! written stays when the upload breaks off: lines with an `external_ref` are refused as taken when it is sent again.
 
-use std::io::{self, Read};
+use std::io;
 
 use actix_web::web::Bytes;
 use csv::{ByteRecord, ReaderBuilder};
@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::import_body::Body;
 use super::import_row::{Fault, Header};
 use crate::error::{Answer, Code, FieldError, Problem};
 use crate::http::auth::{Staff, may};
@@ -26,7 +27,6 @@ use crate::state::App;
 const BATCH: usize = 500;
 /// Refused lines that a report lists; all are counted.
 const LISTED: usize = 10_000;
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A line that was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn parse(body: Body, by: Uuid, scope: &Division, give: &mpsc::Sender<Answer<Batc
                 return;
             }
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_of(&record, reader.position().line());
         match &header {
             None => match Header::parse(&record) {
                 Ok(found) => header = Some(found),
@@ -119,6 +119,13 @@ fn parse(body: Body, by: Uuid, scope: &Division, give: &mpsc::Sender<Answer<Batc
     }
     let last = if header.is_some() { Ok(batch) } else { Err(bad_header(Fault::empty())) };
     let _ = give.blocking_send(last);
+}
+
+/// The line on which a record begins, from the one that follows it: [`Body`] ends every line with `\n`, and the position
+/// that the record itself has counts no empty lines before it.
+fn line_of(record: &ByteRecord, next: u64) -> u64 {
+    let within = record.as_slice().iter().filter(|b| **b == b'\n').count();
+    next.saturating_sub(1 + u64::try_from(within).unwrap_or(0))
 }
 
 impl Fault {
@@ -189,57 +196,13 @@ fn taken(line: u64) -> Rejected {
     Rejected { line, code: "external_ref_taken", detail }
 }
 
-/// The body as a blocking reader, without its byte order mark.
-struct Body {
-    chunks: mpsc::Receiver<io::Result<Bytes>>,
-    present: Bytes,
-    begun: bool,
-}
-
-impl Body {
-    fn new(chunks: mpsc::Receiver<io::Result<Bytes>>) -> Self {
-        Self { chunks, present: Bytes::new(), begun: false }
-    }
-
-    /// The mark may come in pieces.
-    fn begin(&mut self) -> io::Result<()> {
-        let mut head = Vec::new();
-        while head.len() < BOM.len() {
-            match self.chunks.blocking_recv().transpose()? {
-                Some(chunk) => head.extend_from_slice(&chunk),
-                None => break,
-            }
-        }
-        let skip = if head.starts_with(BOM) { BOM.len() } else { 0 };
-        self.present = Bytes::from(head).slice(skip..);
-        self.begun = true;
-        Ok(())
-    }
-}
-
-impl Read for Body {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if !self.begun {
-            self.begin()?;
-        }
-        while self.present.is_empty() {
-            match self.chunks.blocking_recv().transpose()? {
-                Some(chunk) => self.present = chunk,
-                None => return Ok(0),
-            }
-        }
-        let n = out.len().min(self.present.len());
-        out[..n].copy_from_slice(&self.present.split_to(n));
-        Ok(n)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const BOM: &[u8] = b"\xef\xbb\xbf";
     const FILE: &str =
-        "name,category,division_code,address\n一,gym,530102,x\n\n\"二\n\",gym,530102,x\n三,gym,33,x\n";
+        "name,category,division_code,address\n一,gym,530102,x\n\n\"二\n\",gym,530102,x\n三,gym,33,x";
 
     fn parsed(chunks: &[&[u8]]) -> Vec<Answer<Batch>> {
         let (give, body) = mpsc::channel(100);
@@ -257,7 +220,11 @@ mod tests {
     fn lines_are_numbered_as_an_editor_numbers_them() {
         let marked = [BOM, FILE.as_bytes()].concat();
         let in_bytes: Vec<&[u8]> = marked.chunks(1).collect();
-        for chunks in [vec![FILE.as_bytes()], vec![&marked], in_bytes] {
+        let (windows, old_mac) = (FILE.replace('\n', "\r\n"), FILE.replace('\n', "\r"));
+        let ended = format!("{windows}\r\n\r\n");
+        let whole = [FILE, &windows, &old_mac, &ended].map(|text| vec![text.as_bytes()]);
+        let pieces = [vec![marked.as_slice()], in_bytes, windows.as_bytes().chunks(7).collect()];
+        for chunks in whole.into_iter().chain(pieces) {
             let batch = parsed(&chunks).pop().expect("a batch").expect("parses");
             assert_eq!(batch.venues.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 4]);
             let told: Vec<_> = batch.rejected.iter().map(|r| (r.line, r.code)).collect();

@@ -9,6 +9,7 @@ mod codes;
 mod decide;
 mod edit;
 mod import;
+mod import_body;
 mod import_row;
 mod inside;
 mod poster;

@@ -1,0 +1,212 @@
+//! Every route that the OpenAPI document names, asked by everybody: who may, and who may not.
+//!
+//! A route without a row here fails the test. That is the point: nobody adds one without saying whom it serves.
+
+use mashang_domain::person::Role;
+use mashang_tests::{Client, Form, TestApp};
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+
+/// In this order stand the letters of [`TABLE`].
+const WHO: [&str; 8] = [
+    "anonymous",
+    "citizen",
+    "official",
+    "approver",
+    "auditor",
+    "guard",
+    "community_manager",
+    "administrator",
+];
+
+// `o` = let in (whatever comes of it: no such id, nothing in the body), `u` = 401, `f` = 403.
+const EVERYBODY: &str = "oooooooo";
+/// Signed in, no matter as whom; whose things they see is decided in the query.
+const SIGNED_IN: &str = "uooooooo";
+const CITIZENS: &str = "uoffffff";
+/// Rights of `domain::person::right`, by the roles that have them.
+const TRACE: &str = "ufooffff";
+const APPROVE: &str = "uffoffff";
+const READ_ALERTS: &str = "ufooofff";
+const IMPORT: &str = "ufoofffo";
+const READ_AUDIT: &str = "ufffoffo";
+const STAFF: &str = "uffoffoo";
+const ADMINISTRATORS: &str = "uffffffo";
+
+/// Who may call what. Below `/api/v1` unless the path says otherwise.
+const TABLE: &[(&str, &str)] = &[
+    ("GET /healthz", EVERYBODY),
+    ("GET /readyz", EVERYBODY),
+    ("GET /metrics", EVERYBODY),
+    ("GET /v/{token}/{direction}", EVERYBODY),
+    ("POST /auth/codes", EVERYBODY),
+    ("POST /auth/sessions", EVERYBODY),
+    ("POST /staff/sessions", EVERYBODY),
+    ("GET /me", CITIZENS),
+    ("GET /me/export", CITIZENS),
+    ("GET /me/accesses", CITIZENS),
+    ("POST /me/phone", CITIZENS),
+    ("POST /scans", CITIZENS),
+    ("POST /scans/batch", CITIZENS),
+    ("GET /me/scans", CITIZENS),
+    ("GET /me/notices", CITIZENS),
+    ("POST /me/notices/{id}/acknowledgement", CITIZENS),
+    ("POST /venues", CITIZENS),
+    ("GET /venues", SIGNED_IN),
+    ("GET /venues/{id}", SIGNED_IN),
+    ("PATCH /venues/{id}", SIGNED_IN),
+    ("POST /venues/{id}/zones", SIGNED_IN),
+    ("GET /venues/{id}/occupancy", SIGNED_IN),
+    ("GET /venues/{id}/codes", SIGNED_IN),
+    ("POST /venues/{id}/codes/rotation", SIGNED_IN),
+    ("GET /venues/{id}/screen-code", SIGNED_IN),
+    ("GET /venues/{id}/poster.{format}", SIGNED_IN),
+    ("GET /venues/posters.zip", TRACE),
+    ("POST /venues/imports", TRACE),
+    ("POST /venues/{id}/approval", TRACE),
+    ("POST /venues/{id}/suspension", TRACE),
+    ("POST /venues/{id}/closure", TRACE),
+    ("POST /cases", TRACE),
+    ("GET /cases", TRACE),
+    ("GET /cases/{id}", TRACE),
+    ("PATCH /cases/{id}", TRACE),
+    ("GET /cases/{id}/visits", TRACE),
+    ("POST /cases/{id}/visits", TRACE),
+    ("PATCH /cases/{id}/visits/{visit_id}", TRACE),
+    ("DELETE /cases/{id}/visits/{visit_id}", TRACE),
+    ("POST /traces", TRACE),
+    ("GET /traces", TRACE),
+    ("GET /traces/{id}", TRACE),
+    ("GET /traces/{id}/contacts", TRACE),
+    ("GET /traces/{id}/additions", TRACE),
+    ("POST /imports/visits", IMPORT),
+    ("GET /alert-templates", READ_ALERTS),
+    ("POST /alerts", TRACE),
+    ("GET /alerts", READ_ALERTS),
+    ("GET /alerts/{id}", READ_ALERTS),
+    ("GET /alerts/{id}/events", READ_ALERTS),
+    ("GET /alerts/{id}/deliveries", READ_ALERTS),
+    ("GET /alerts/{id}/report.csv", READ_ALERTS),
+    ("GET /alerts/{id}/report.{format}", READ_ALERTS),
+    ("POST /alerts/{id}/submission", TRACE),
+    ("POST /alerts/{id}/approval", APPROVE),
+    ("POST /alerts/{id}/rejection", APPROVE),
+    ("POST /alerts/{id}/cancellation", TRACE),
+    ("POST /alerts/{id}/correction", TRACE),
+    ("GET /dispatch", ADMINISTRATORS),
+    ("POST /dispatch/{gateway}/pause", ADMINISTRATORS),
+    ("POST /dispatch/{gateway}/resume", ADMINISTRATORS),
+    ("GET /dispatch/dead-letters", ADMINISTRATORS),
+    ("POST /dispatch/dead-letters/{id}/resend", ADMINISTRATORS),
+    ("GET /staff", STAFF),
+    ("POST /staff", STAFF),
+    ("PATCH /staff/{id}", STAFF),
+    ("GET /audit", READ_AUDIT),
+    ("GET /audit/head", READ_AUDIT),
+    ("GET /audit/verification", READ_AUDIT),
+    ("GET /retention", READ_AUDIT),
+    ("POST /retention/run", ADMINISTRATORS),
+    ("GET /operation", EVERYBODY),
+    ("GET /operation/certificate", EVERYBODY),
+    ("POST /operation/end", ADMINISTRATORS),
+    // Last: they take the caller's own session with them.
+    ("DELETE /me", CITIZENS),
+    ("DELETE /auth/sessions/current", SIGNED_IN),
+];
+
+/// `GET /api/v1/me` and the like, as the document has them.
+async fn documented(app: &TestApp) -> Vec<String> {
+    let document = app.anyone().get("/api/openapi.json").await.ok(200);
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in ["get", "post", "put", "patch", "delete"] {
+            if item.get(method).is_some() {
+                let short = path.strip_prefix("/api/v1").unwrap_or(path);
+                routes.push(format!("{} {short}", method.to_uppercase()));
+            }
+        }
+    }
+    routes
+}
+
+/// One caller per column.
+async fn callers(app: &TestApp) -> Vec<Client> {
+    let mut callers = vec![app.anyone(), app.citizen().await.client()];
+    for word in &WHO[2..] {
+        let role: Role = word.parse().unwrap();
+        callers.push(app.staff(role, "").await.client());
+    }
+    callers
+}
+
+fn letter(status: u16) -> char {
+    match status {
+        401 => 'u',
+        403 => 'f',
+        _ => 'o',
+    }
+}
+
+async fn ask(client: &Client, route: &str) -> u16 {
+    let (method, path) = route.split_once(' ').unwrap();
+    let nobody = "01900000-0000-7000-8000-000000000000";
+    let mut path =
+        path.replace("{format}", "svg").replace("{direction}", "in").replace("{token}", "AAAAAAAA");
+    path = path.replace("{gateway}", "none");
+    while let Some((head, tail)) = path.split_once('{') {
+        path = format!("{head}{nobody}{}", tail.split_once('}').unwrap().1);
+    }
+    if path.ends_with("/additions") {
+        path = format!("{path}?since={nobody}");
+    }
+    let body = (method != "GET").then(|| json!({}));
+    client.send(method.parse::<Method>().unwrap(), &path, body).await.status
+}
+
+#[tokio::test]
+async fn every_route_has_a_row() {
+    let app = TestApp::start(Form::Sqlite).await.unwrap();
+    let missing: Vec<String> =
+        documented(&app).await.into_iter().filter(|r| !TABLE.iter().any(|(row, _)| row == r)).collect();
+    assert!(missing.is_empty(), "routes without a row in the table: {missing:#?}");
+}
+
+#[rstest]
+#[case::sqlite(Form::Sqlite)]
+#[case::service(Form::Service)]
+#[tokio::test]
+async fn everybody_may_what_the_table_says_and_no_more(#[case] form: Form) {
+    // Whose session has to be read first may hear what is wrong with the body before they hear 403.
+    let Some(app) = TestApp::with(form, &[("sessions.cache_seconds", "600")]).await else { return };
+    let (documented, mut callers) = (documented(&app).await, callers(&app).await);
+    let mut wrong = Vec::new();
+    for (route, expected) in TABLE.iter().filter(|(route, _)| documented.iter().any(|d| d == route)) {
+        let mut seen = String::new();
+        for client in &callers {
+            // An answer of 401 to somebody who may call is about the body, such as a wrong code.
+            seen.push(if *expected == EVERYBODY { 'o' } else { letter(ask(client, route).await) });
+        }
+        if seen != *expected {
+            wrong.push(format!("{route}: {seen}, not {expected}"));
+        }
+        if *route == "DELETE /me" {
+            callers[1] = app.citizen().await.client();
+        }
+    }
+    assert!(wrong.is_empty(), "in the order {WHO:?}:\n{}", wrong.join("\n"));
+}
+
+#[rstest]
+#[case::sqlite(Form::Sqlite)]
+#[case::service(Form::Service)]
+#[tokio::test]
+async fn a_token_that_is_wrong_is_nobody(#[case] form: Form) {
+    let Some(app) = TestApp::start(form).await else { return };
+    for token in ["x", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "' OR 1=1 --                  "] {
+        app.anyone().with_token(token).get("/me").await.problem(401, "unauthenticated");
+    }
+    let citizen = app.citizen().await;
+    let basic = app.anyone().with("authorization", &format!("Basic {}", citizen.token));
+    basic.get("/me").await.problem(401, "unauthenticated");
+}
