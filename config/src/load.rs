@@ -56,7 +56,8 @@ fn with_secret_files(env: Vec<(String, String)>) -> Result<Vec<(String, String)>
     let mut out = Vec::with_capacity(env.len());
     for (name, value) in &env {
         // `clock_offset_file` and `keys.file` are keys of their own, not the file of a secret.
-        let own_key = ["MASHANG__DEVELOPMENT__CLOCK_OFFSET_FILE", "MASHANG__KEYS__FILE"].contains(&name.as_str());
+        let own_key =
+            ["MASHANG__DEVELOPMENT__CLOCK_OFFSET_FILE", "MASHANG__KEYS__FILE"].contains(&name.as_str());
         let secret = name.strip_suffix("_FILE").filter(|n| n.starts_with("MASHANG__") && !own_key);
         match secret {
             Some(variable) if env.iter().any(|(n, _)| n == variable) => {

@@ -11,7 +11,9 @@ use mashang_config::Settings;
 use mashang_domain::person::Actor;
 
 use super::say;
-use crate::app::import::{BadLine, ImportContext, ImportFormat, ImportOptions, ImportProgress, import_visits};
+use crate::app::import::{
+    BadLine, ImportContext, ImportFormat, ImportOptions, ImportProgress, import_visits,
+};
 
 #[derive(Subcommand)]
 pub(super) enum ImportCommand {

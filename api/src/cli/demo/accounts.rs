@@ -38,11 +38,15 @@ pub(super) async fn appoint(stage: &Stage) -> anyhow::Result<Staff> {
         let appointed = staff::appoint(&stage.app.db, &stage.app.keys, &actor, appointment, now).await;
         appointed.map_err(|p| anyhow::anyhow!("{p}"))?;
     }
-    Ok(Staff { official: log_in(stage, "official.chen").await?, approver: log_in(stage, "approver.li").await? })
+    Ok(Staff {
+        official: log_in(stage, "official.chen").await?,
+        approver: log_in(stage, "approver.li").await?,
+    })
 }
 
 async fn log_in(stage: &Stage, username: &str) -> anyhow::Result<Client> {
     let client = stage.client();
-    let session = client.post("/staff/sessions", json!({ "username": username, "password": PASSWORD })).await?;
+    let session =
+        client.post("/staff/sessions", json!({ "username": username, "password": PASSWORD })).await?;
     Ok(client.signed_in(text(&session, "access_token")?))
 }

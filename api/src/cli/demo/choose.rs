@@ -71,7 +71,11 @@ mod tests {
 
     #[test]
     fn the_one_among_others_is_chosen_and_no_machine() {
-        let row = |at: i64, user: &str, venue: &str| Row { at: Timestamp::from_secs(at), user: user.into(), venue: venue.into() };
+        let row = |at: i64, user: &str, venue: &str| Row {
+            at: Timestamp::from_secs(at),
+            user: user.into(),
+            venue: venue.into(),
+        };
         let mut rows: Vec<Row> = (0..30).map(|i| row(i * 60, "robot", "hall")).collect();
         rows.extend([row(2000, "a", "shop"), row(2100, "b", "shop"), row(2200, "c", "shop")]);
         rows.sort_by_key(|r| r.at);

@@ -57,7 +57,8 @@ impl World {
 pub(super) fn read(path: &Path) -> anyhow::Result<World> {
     let file = File::open(path).with_context(|| format!("{}", path.display()))?;
     let gzip = path.extension().is_some_and(|e| e == "gz");
-    let reader: Box<dyn Read> = if gzip { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let reader: Box<dyn Read> =
+        if gzip { Box::new(flate2::read::MultiGzDecoder::new(file)) } else { Box::new(file) };
     let (rows, order) = parse(reader).with_context(|| format!("{}", path.display()))?;
     let case = choose::case(&rows).context("nobody in this file met anybody within 14 days")?;
     Ok(World { source: Source::File(path.to_owned()), rows: rows.len(), order, case, venues_csv: None })
@@ -68,12 +69,16 @@ type Parsed = (Vec<Row>, HashMap<String, u64>);
 fn parse(reader: impl Read) -> anyhow::Result<Parsed> {
     let mut csv = csv::Reader::from_reader(reader);
     let header = csv.headers()?.clone();
-    let column = |name: &str| header.iter().position(|h| h == name).with_context(|| format!("the column {name} is missing"));
+    let column = |name: &str| {
+        header.iter().position(|h| h == name).with_context(|| format!("the column {name} is missing"))
+    };
     let (venue, user, at) = (column("venue_id")?, column("user_id")?, column("checked_in_at")?);
     let (mut rows, mut order) = (Vec::new(), HashMap::new());
     for record in csv.records() {
         let record = record?;
-        let (Some(v), Some(u), Some(t)) = (record.get(venue), record.get(user), record.get(at).and_then(Timestamp::parse)) else {
+        let (Some(v), Some(u), Some(t)) =
+            (record.get(venue), record.get(user), record.get(at).and_then(Timestamp::parse))
+        else {
             continue;
         };
         let next = order.len() as u64 + 1;
@@ -86,12 +91,30 @@ fn parse(reader: impl Read) -> anyhow::Result<Parsed> {
 
 /// Names and kinds of the made venues. The names are invented.
 const VENUES: [(&str, &str); 24] = [
-    ("滇池路阳光超市", "supermarket"), ("金碧生活超市", "supermarket"), ("云岭便民超市", "supermarket"), ("春城大卖场", "supermarket"),
-    ("螺峰街菜市场", "market"), ("东寺农贸市场", "market"), ("五里多农贸市场", "market"), ("昆都商业广场", "mall"),
-    ("正义坊百货", "mall"), ("过桥米线老店", "restaurant"), ("菌子火锅城", "restaurant"), ("滇味小馆", "restaurant"),
-    ("一心堂社区药房", "pharmacy"), ("健安大药房", "pharmacy"), ("华山社区卫生站", "clinic"), ("春晖医院门诊楼", "hospital"),
-    ("73路公交车", "bus"), ("96路公交车", "bus"), ("地铁2号线东风站", "station"), ("高新写字楼A座", "office"),
-    ("五华区政务大厅", "government"), ("翠苑小区北门", "residence"), ("江岸小区南门", "residence"), ("盘龙江文化宫", "entertainment"),
+    ("滇池路阳光超市", "supermarket"),
+    ("金碧生活超市", "supermarket"),
+    ("云岭便民超市", "supermarket"),
+    ("春城大卖场", "supermarket"),
+    ("螺峰街菜市场", "market"),
+    ("东寺农贸市场", "market"),
+    ("五里多农贸市场", "market"),
+    ("昆都商业广场", "mall"),
+    ("正义坊百货", "mall"),
+    ("过桥米线老店", "restaurant"),
+    ("菌子火锅城", "restaurant"),
+    ("滇味小馆", "restaurant"),
+    ("一心堂社区药房", "pharmacy"),
+    ("健安大药房", "pharmacy"),
+    ("华山社区卫生站", "clinic"),
+    ("春晖医院门诊楼", "hospital"),
+    ("73路公交车", "bus"),
+    ("96路公交车", "bus"),
+    ("地铁2号线东风站", "station"),
+    ("高新写字楼A座", "office"),
+    ("五华区政务大厅", "government"),
+    ("翠苑小区北门", "residence"),
+    ("江岸小区南门", "residence"),
+    ("盘龙江文化宫", "entertainment"),
 ];
 const PEOPLE: u64 = 600;
 const DAYS: i64 = 3;
@@ -149,7 +172,10 @@ fn day_of(person: u64, day: Timestamp, dice: &mut Dice, lines: &mut Vec<Line>) {
 fn venues_csv() -> String {
     let mut csv = String::from("name,category,division_code,address,contact_phone,external_ref\n");
     for (i, (name, category)) in VENUES.iter().enumerate() {
-        csv.push_str(&format!("{name},{category},530102,昆明市五华区示例路{}号,15400000{i:03},CN-{i:02}\n", i + 1));
+        csv.push_str(&format!(
+            "{name},{category},530102,昆明市五华区示例路{}号,15400000{i:03},CN-{i:02}\n",
+            i + 1
+        ));
     }
     csv
 }

@@ -42,7 +42,12 @@ impl Client {
         Ok(Some(response.error_for_status()?.bytes().await?.to_vec()))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<(&str, String)>) -> anyhow::Result<Response> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> anyhow::Result<Response> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -59,7 +64,11 @@ async fn json(response: Response, path: &str) -> anyhow::Result<Value> {
     let text = response.text().await?;
     let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
     if !status.is_success() {
-        bail!("{path}: {status} {} {}", value["code"].as_str().unwrap_or(""), value["detail"].as_str().unwrap_or(""));
+        bail!(
+            "{path}: {status} {} {}",
+            value["code"].as_str().unwrap_or(""),
+            value["detail"].as_str().unwrap_or("")
+        );
     }
     Ok(value)
 }

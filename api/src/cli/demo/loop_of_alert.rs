@@ -24,7 +24,9 @@ pub(super) async fn play(stage: &Stage, staff: &Staff, world: &World, scene: &Sc
     if world.is_made() {
         let notices = scene.citizen.get("/me/notices").await?;
         let count = notices["items"].as_array().map_or(0, Vec::len);
-        line(&format!("其中一位市民在小程序中看到 {count} 条提醒 one of the citizens reads {count} notice(s) in the mini-program"));
+        line(&format!(
+            "其中一位市民在小程序中看到 {count} 条提醒 one of the citizens reads {count} notice(s) in the mini-program"
+        ));
     }
     Ok(())
 }
@@ -47,8 +49,18 @@ async fn trace(stage: &Stage, staff: &Staff, world: &World) -> anyhow::Result<Va
         trace = staff.official.get(&format!("/traces/{}", text(&trace, "id")?)).await?;
     }
     let counts = &trace["counts"];
-    line(&format!("用时 {} ms；涉及 people {}，相遇 meetings {}，无法联系 unreachable {}", begun.elapsed().as_millis(), counts["people"], counts["meetings"], counts["unreachable"]));
-    for (level, what) in [("3", "三级 同场≥15分钟 together ≥ 15 min"), ("2", "二级 同场或30分钟内到场 together, or within 30 min"), ("1", "一级 其他 others")] {
+    line(&format!(
+        "用时 {} ms；涉及 people {}，相遇 meetings {}，无法联系 unreachable {}",
+        begun.elapsed().as_millis(),
+        counts["people"],
+        counts["meetings"],
+        counts["unreachable"]
+    ));
+    for (level, what) in [
+        ("3", "三级 同场≥15分钟 together ≥ 15 min"),
+        ("2", "二级 同场或30分钟内到场 together, or within 30 min"),
+        ("1", "一级 其他 others"),
+    ] {
         line(&format!("  {what}: {}", counts["by_level"][level]));
     }
     for venue in trace["by_venue"].as_array().into_iter().flatten().take(6) {
@@ -99,12 +111,30 @@ async fn follow(staff: &Staff, alert: &Value, people: u64) -> anyhow::Result<Val
 fn arrived(stage: &Stage, alert: &Value) {
     let messages = stage.phones.arrived();
     let warnings: Vec<_> = messages.iter().filter(|m| !m.text.contains("验证码")).collect();
-    for message in [warnings.iter().find(|m| !m.voice), warnings.iter().find(|m| m.voice), warnings.last()].into_iter().flatten() {
-        line(&format!("{} {}: {}", if message.voice { "电话 call" } else { "短信 SMS " }, masked(&message.phone), message.text));
+    for message in [warnings.iter().find(|m| !m.voice), warnings.iter().find(|m| m.voice), warnings.last()]
+        .into_iter()
+        .flatten()
+    {
+        line(&format!(
+            "{} {}: {}",
+            if message.voice { "电话 call" } else { "短信 SMS " },
+            masked(&message.phone),
+            message.text
+        ));
     }
     let calls = warnings.iter().filter(|m| m.voice).count();
-    line(&format!("短信 SMS {}，电话 calls {calls}；状态 counts {}", warnings.len() - calls, alert["counts"]));
+    line(&format!(
+        "短信 SMS {}，电话 calls {calls}；状态 counts {}",
+        warnings.len() - calls,
+        alert["counts"]
+    ));
     let seconds = |key: &str| alert[key].as_f64().map_or_else(|| "—".to_owned(), |s| format!("{s:.1}"));
-    line(&format!("从审批到最后一条被受理 approval → last accepted: {} s", seconds("seconds_to_last_accepted")));
-    line(&format!("从审批到最后一条回执   approval → last receipt:  {} s", seconds("seconds_to_last_receipt")));
+    line(&format!(
+        "从审批到最后一条被受理 approval → last accepted: {} s",
+        seconds("seconds_to_last_accepted")
+    ));
+    line(&format!(
+        "从审批到最后一条回执   approval → last receipt:  {} s",
+        seconds("seconds_to_last_receipt")
+    ));
 }

@@ -41,7 +41,10 @@ pub(super) async fn play(stage: &Stage, staff: &Staff, world: &World) -> anyhow:
     progress.finish_and_clear();
     let sample = stage.phones.arrived().pop().context("a code arrived")?;
     line(&format!("{} 收到 received: {}", masked(&sample.phone), sample.text));
-    line(&format!("登录成功 signed in: {}；此后扫码不再需要验证码 no scan needs a code from here on", citizens.len()));
+    line(&format!(
+        "登录成功 signed in: {}；此后扫码不再需要验证码 no scan needs a code from here on",
+        citizens.len()
+    ));
     act(3, "扫码登记", "Scans");
     scan_market(stage, world, &manager, &venue, &citizens).await?;
     import_city(stage, world).await?;
@@ -53,7 +56,8 @@ async fn sign_in(stage: &Stage, phone: &str) -> anyhow::Result<Client> {
     let client = stage.client();
     let asked = client.post("/auth/codes", json!({ "phone": phone })).await?;
     let code = stage.phones.code_on(phone).await?;
-    let session = client.post("/auth/sessions", json!({ "request_id": asked["request_id"], "code": code })).await?;
+    let session =
+        client.post("/auth/sessions", json!({ "request_id": asked["request_id"], "code": code })).await?;
     Ok(client.signed_in(text(&session, "access_token")?))
 }
 
@@ -72,7 +76,8 @@ async fn register(manager: &Client, staff: &Staff) -> anyhow::Result<Value> {
 async fn posters(stage: &Stage, manager: &Client, venue: &Value) -> anyhow::Result<()> {
     let id = text(venue, "id")?;
     for direction in ["in", "out"] {
-        let path = |format: &str| format!("/venues/{id}/poster.{format}?direction={direction}&size=a4&lang=both");
+        let path =
+            |format: &str| format!("/venues/{id}/poster.{format}?direction={direction}&size=a4&lang=both");
         let (bytes, format) = match manager.file(&path("pdf")).await? {
             Some(pdf) => (pdf, "pdf"),
             None => (manager.file(&path("svg")).await?.context("a poster as SVG")?, "svg"),
@@ -91,7 +96,13 @@ async fn code_of(manager: &Client, venue: &Value, direction: &str) -> anyhow::Re
 }
 
 /// In the made city the case was at the market too: their scans come up later, from a phone that was offline.
-async fn scan_market(stage: &Stage, world: &World, manager: &Client, venue: &Value, citizens: &[Client]) -> anyhow::Result<()> {
+async fn scan_market(
+    stage: &Stage,
+    world: &World,
+    manager: &Client,
+    venue: &Value,
+    citizens: &[Client],
+) -> anyhow::Result<()> {
     let (way_in, way_out) = (code_of(manager, venue, "in").await?, code_of(manager, venue, "out").await?);
     let now = stage.app.clock.now();
     let scan = |code: &str, at: Timestamp| json!({ "venue_code": code, "client_scan_id": Uuid::now_v7(), "scanned_at": at });
@@ -105,13 +116,22 @@ async fn scan_market(stage: &Stage, world: &World, manager: &Client, venue: &Val
         answer = citizen.post("/scans", scan(&way_in, now - minutes * MINUTE)).await?;
     }
     let name = answer["venue"]["name"].as_str().unwrap_or_default();
-    line(&format!("扫码成功 scanned: {name} {} {}", answer["direction"].as_str().unwrap_or_default(), answer["scanned_at"].as_str().unwrap_or_default()));
+    line(&format!(
+        "扫码成功 scanned: {name} {} {}",
+        answer["direction"].as_str().unwrap_or_default(),
+        answer["scanned_at"].as_str().unwrap_or_default()
+    ));
     Ok(())
 }
 
 async fn import_city(stage: &Stage, world: &World) -> anyhow::Result<()> {
     let app = &stage.app;
-    let context = ImportContext { db: app.db.clone(), keys: app.keys.clone(), settings: app.settings.clone(), clock: app.clock.clone() };
+    let context = ImportContext {
+        db: app.db.clone(),
+        keys: app.keys.clone(),
+        settings: app.settings.clone(),
+        clock: app.clock.clone(),
+    };
     let mut options = ImportOptions::new(ImportFormat::Checkins, Actor::System("demo"));
     options.create_venues = !world.is_made();
     let mut progress = Bar(show::bar(world.rows as u64, "扫码 scans"));

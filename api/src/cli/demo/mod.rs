@@ -63,7 +63,8 @@ pub(super) async fn run(settings: Settings, telemetry: Telemetry, args: DemoArgs
     let phones = Phones::switch_on()?;
     let settings = demo_settings(settings, &args.dir, &phones)?;
     let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
-    let notifier = crate::start::embedded_notifier(&app).await?.context("the demo runs its notifier inside")?;
+    let notifier =
+        crate::start::embedded_notifier(&app).await?.context("the demo runs its notifier inside")?;
     phones.report_to(notifier.listen(Some(app.telemetry.clone()))?);
     crate::http::warm_up().await;
     let listening = crate::http::server::start(app.clone())?;

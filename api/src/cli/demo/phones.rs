@@ -45,7 +45,8 @@ impl Phones {
         let mut key = [0u8; 24];
         rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut key)?;
         let secret_text = format!("whsec_{}", BASE64.encode(&key));
-        let secret = WebhookSecret::parse(&secret_text).ok_or_else(|| anyhow::anyhow!("the demo's secret"))?;
+        let secret =
+            WebhookSecret::parse(&secret_text).ok_or_else(|| anyhow::anyhow!("the demo's secret"))?;
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let phones = Self(Arc::new(Inner {
             secret,
@@ -57,7 +58,9 @@ impl Phones {
             http: reqwest::Client::new(),
         }));
         let data = web::Data::new(phones.clone());
-        let server = HttpServer::new(move || App::new().app_data(data.clone()).route("/webhook/{channel}", web::post().to(take)));
+        let server = HttpServer::new(move || {
+            App::new().app_data(data.clone()).route("/webhook/{channel}", web::post().to(take))
+        });
         tokio::spawn(server.workers(1).disable_signals().listen(listener)?.run());
         Ok(phones)
     }
@@ -112,9 +115,18 @@ impl Phones {
     }
 }
 
-async fn take(phones: web::Data<Phones>, channel: web::Path<String>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+async fn take(
+    phones: web::Data<Phones>,
+    channel: web::Path<String>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let headers = SignatureHeaders { id: header("webhook-id"), timestamp: header("webhook-timestamp"), signature: header("webhook-signature") };
+    let headers = SignatureHeaders {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+    };
     if phones.0.secret.verify(headers, &body, Clock::system().now()).is_err() {
         return HttpResponse::Unauthorized().json(json!({ "error": "bad_signature" }));
     }
