@@ -26,7 +26,6 @@ fn warnings(app: &TestApp, person: &Citizen) -> Vec<String> {
 #[tokio::test]
 async fn everybody_who_was_exposed_is_warned_exactly_once(#[case] form: Form) {
     let Some(app) = TestApp::start(form).await else { return };
-    let (official, approver) = (app.official("530100").await, app.approver("530100").await);
     let (hall, elsewhere) = (app.venue("滇池会堂", "restaurant").await, app.venue("远处", "bank").await);
     let poster = hall.manager.get(&format!("/venues/{}/poster.png?direction=in", hall.id)).await;
     let url = decode_png(&poster.body);
@@ -53,6 +52,8 @@ async fn everybody_who_was_exposed_is_warned_exactly_once(#[case] form: Form) {
     late.scans(&hall.code_in).await.ok(201);
     app.clock.advance(10 * MINUTE).await;
 
+    // Staff log in now: whoever idles for twenty minutes is signed out.
+    let (official, approver) = (app.official("530100").await, app.approver("530100").await);
     let case = json!({ "phone": ill.phone, "reported_at": app.clock.rfc3339(0), "onset_at": app.clock.rfc3339(-MINUTE) });
     let case = official.post("/cases", case).await.ok(201);
     assert!(!case.to_string().contains(&ill.phone), "officials never see a number");
