@@ -5,7 +5,7 @@
 //! so what was answered stays true, and a forged scan cannot cast doubt on an honest one made earlier. The verdicts are
 //! a function of the person's scans; the order in which they arrived plays no part.
 
-use super::repeat::repeats;
+use super::repeat::repeats_within;
 use super::visit::ScanPoint;
 use crate::time::{DAY, HOUR, Timestamp};
 
@@ -34,6 +34,8 @@ const EARTH_RADIUS_KM: f64 = 6_371.0;
 /// The numbers of the rules, from the settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlausibilityRules {
+    /// A scan less than this many milliseconds after the last recorded one of its place and direction is a repeat.
+    pub repeat_ms: i64,
     /// Two venues less than this many milliseconds apart are at once.
     pub at_once_ms: i64,
     /// Recorded scans on one Asia/Shanghai day; those above are doubted.
@@ -68,8 +70,17 @@ pub struct Verdict {
 
 /// The verdict on every scan of one person, given in any order; the answer is in the order given.
 pub fn verdicts(scans: &[Sighting], rules: &PlausibilityRules) -> Vec<Verdict> {
+    verdicts_of(scans, rules, |_| true)
+}
+
+/// As [`verdicts`], but only the `wanted` scans are judged: the others lend their time and place.
+pub fn verdicts_of(
+    scans: &[Sighting],
+    rules: &PlausibilityRules,
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<Verdict> {
     let points: Vec<ScanPoint> = scans.iter().map(|s| s.point.clone()).collect();
-    let swallowed = repeats(&points);
+    let swallowed = repeats_within(&points, rules.repeat_ms);
     let mut recorded: Vec<usize> = (0..scans.len()).filter(|&i| !swallowed[i]).collect();
     recorded.sort_by(|&a, &b| points[a].key().cmp(&points[b].key()));
     let closed = |s: &Sighting| (!s.venue_open).then_some(SuspectReason::VenueClosed);
@@ -79,6 +90,9 @@ pub fn verdicts(scans: &[Sighting], rules: &PlausibilityRules) -> Vec<Verdict> {
     for (nr, &i) in recorded.iter().enumerate() {
         while points[recorded[first]].at < points[i].at - NEIGHBOURS_MILLIS {
             first += 1;
+        }
+        if !wanted(i) {
+            continue;
         }
         let earlier = recorded[first..nr].iter().map(|&e| &scans[e]);
         verdicts[i].suspect = judge(&scans[i], earlier, rules);
@@ -93,11 +107,11 @@ pub fn judge<'a>(
     rules: &PlausibilityRules,
 ) -> Option<SuspectReason> {
     let at = scan.point.at;
-    let elsewhere = |s: &&Sighting| s.point.venue_id != scan.point.venue_id;
+    let elsewhere = |s: &Sighting| s.point.venue_id != scan.point.venue_id;
     let day = at.shanghai_day_start();
     if !scan.venue_open {
         Some(SuspectReason::VenueClosed)
-    } else if earlier.clone().filter(elsewhere).any(|s| at - s.point.at < rules.at_once_ms) {
+    } else if earlier.clone().rev().take_while(|s| at - s.point.at < rules.at_once_ms).any(elsewhere) {
         Some(SuspectReason::TwoVenues)
     } else if earlier.clone().filter(|s| s.point.at >= day).count() >= rules.max_per_day {
         Some(SuspectReason::TooMany)
@@ -136,7 +150,7 @@ mod tests {
     use crate::venue::visit::tests::scans;
 
     const RULES: PlausibilityRules =
-        PlausibilityRules { at_once_ms: 10_000, max_per_day: 20, max_speed_kmh: 150.0 };
+        PlausibilityRules { repeat_ms: 120_000, at_once_ms: 10_000, max_per_day: 20, max_speed_kmh: 150.0 };
     /// Kilometres of one degree of latitude.
     const DEGREE: f64 = 111.194_926_644_558_74;
 

@@ -20,6 +20,11 @@ pub const fn is_repeat(last: Timestamp, at: Timestamp) -> bool {
 
 /// Tells for every scan of one person, given in any order, whether it is a repeat; the answer is in the order given.
 pub fn repeats(scans: &[ScanPoint]) -> Vec<bool> {
+    repeats_within(scans, REPEAT_MILLIS)
+}
+
+/// As [`repeats`], for a rule of `millis` in place of two minutes; 0 = nothing is a repeat.
+pub fn repeats_within(scans: &[ScanPoint], millis: i64) -> Vec<bool> {
     let mut order: Vec<usize> = (0..scans.len()).collect();
     order.sort_by(|&a, &b| scans[a].key().cmp(&scans[b].key()));
     let mut last = HashMap::new();
@@ -28,7 +33,7 @@ pub fn repeats(scans: &[ScanPoint]) -> Vec<bool> {
         let scan = &scans[i];
         let place = (scan.venue_id, scan.zone_id, scan.direction);
         match last.get(&place) {
-            Some(&recorded) if is_repeat(recorded, scan.at) => repeat[i] = true,
+            Some(&recorded) if scan.at - recorded < millis => repeat[i] = true,
             Some(_) | None => {
                 last.insert(place, scan.at);
             }

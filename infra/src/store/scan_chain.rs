@@ -2,14 +2,14 @@
 //!
 //! Scans arrive out of order (an offline batch, an import), and then they may turn later ones into repeats, or repeats
 //! back into recorded scans, and cast or lift doubts. So whoever writes reads the neighbourhood first, asks
-//! [`mashang_domain::venue::plausibility::verdicts`] about all of it, and writes down what changed.
+//! [`mashang_domain::venue::plausibility::verdicts_of`] about all of it, and writes down what changed.
 
 use std::collections::HashMap;
 
 use mashang_domain::time::{DAY, HOUR, Timestamp};
 use mashang_domain::venue::ScanPoint;
 use mashang_domain::venue::plausibility::{
-    NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, verdicts,
+    NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, verdicts_of,
 };
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
@@ -45,7 +45,10 @@ impl Chain {
         for sighting in new {
             chain.push(sighting, None, false);
         }
-        chain.verdicts = verdicts(&chain.sightings, rules);
+        chain.verdicts = verdicts_of(&chain.sightings, rules, |i| !chain.settled[i]);
+        for (i, stored) in chain.stored.iter().enumerate().filter(|(i, _)| chain.settled[*i]) {
+            chain.verdicts[i] = stored.unwrap_or(chain.verdicts[i]);
+        }
         chain
     }
 

@@ -56,6 +56,7 @@ pub struct ScanWriter {
 /// The numbers of plausibility, as the settings say.
 pub fn plausibility_rules(settings: &Scans) -> PlausibilityRules {
     PlausibilityRules {
+        repeat_ms: settings.repeat_seconds * SECOND,
         at_once_ms: settings.at_once_seconds * SECOND,
         max_per_day: settings.max_per_day,
         max_speed_kmh: settings.max_speed_kmh,

@@ -8,7 +8,6 @@ use std::collections::{HashMap, VecDeque};
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::SuspectReason;
 use mashang_domain::venue::plausibility::{NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, judge};
-use mashang_domain::venue::repeat::is_repeat;
 use uuid::Uuid;
 
 /// Scans that are held, some 120 bytes each.
@@ -89,7 +88,7 @@ impl Judge {
         let recorded = seen.iter().filter(|s| !s.repeat).map(|s| &s.sighting);
         let last =
             recorded.clone().rev().find(|s| (s.point.venue_id, s.point.zone_id, s.point.direction) == place);
-        let verdict = if last.is_some_and(|last| is_repeat(last.point.at, point.at)) {
+        let verdict = if last.is_some_and(|last| point.at - last.point.at < self.rules.repeat_ms) {
             Verdict { repeat: true, ..provisional(&sighting) }
         } else {
             let from = point.at - NEIGHBOURS_MILLIS;
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     const RULES: PlausibilityRules =
-        PlausibilityRules { at_once_ms: 10_000, max_per_day: 3, max_speed_kmh: 150.0 };
+        PlausibilityRules { repeat_ms: 120_000, at_once_ms: 10_000, max_per_day: 3, max_speed_kmh: 150.0 };
 
     fn sighting((venue, is_in, at, open): (u8, bool, i64, bool)) -> Sighting {
         let direction = if is_in { Direction::In } else { Direction::Out };
