@@ -25,7 +25,7 @@ impl From<zone::Model> for Zone {
 /// A venue in a list.
 #[derive(Serialize, ToSchema)]
 pub(super) struct VenueSummary {
-    id: Uuid,
+    pub id: Uuid,
     name: String,
     category: Category,
     division_code: String,
