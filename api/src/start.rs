@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use mashang_config::Settings;
+use mashang_domain::time::DAY;
 use mashang_infra::cache::Caches;
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
@@ -13,6 +14,7 @@ use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisOptions, RedisPools};
+use mashang_infra::store::partition;
 use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
 use mashang_notifier::service::Notifier;
@@ -112,6 +114,8 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     let db = database(&settings).await?;
     let named = &settings.operation;
     mashang_infra::store::operation::ensure(&db, &named.name, &named.legal_basis, clock.now()).await?;
+    let ahead = i64::from(settings.database.partitions_ahead_days) * DAY;
+    partition::ensure_days(&db, clock.now() - DAY, clock.now() + ahead).await?;
     let redis = redis(&settings).await?;
     let lease = Duration::from_secs(settings.notifier.lease_seconds);
     let queue =

@@ -12,6 +12,7 @@ use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
+use mashang_infra::store::scan_writer::ScanWriter;
 use mashang_infra::telemetry::Telemetry;
 
 use crate::app::session::Session;
@@ -37,6 +38,8 @@ pub struct App {
     pub gate: Gate,
     /// What venue codes stand for, by [`crate::app::venue::code_id`].
     pub codes: Cache<CodeEntry>,
+    /// Records scans; close it when the server has stopped.
+    pub scans: ScanWriter,
     pub fonts: Fonts,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,
@@ -49,6 +52,7 @@ impl App {
         let v = &parts.settings.venues;
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
         let Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry } = parts;
+        let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let gate = Gate::new(db.clone(), Arc::clone(&keys));
         Self {
             settings,
@@ -61,6 +65,7 @@ impl App {
             sessions,
             gate,
             codes,
+            scans,
             fonts,
             lifecycle,
             telemetry,

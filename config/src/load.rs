@@ -55,9 +55,10 @@ pub fn load_with(file: Option<&Path>, env: Vec<(String, String)>) -> Result<Sett
 fn with_secret_files(env: Vec<(String, String)>) -> Result<Vec<(String, String)>, LoadError> {
     let mut out = Vec::with_capacity(env.len());
     for (name, value) in &env {
-        // `clock_offset_file` is a key of its own, not the file of a secret.
-        let secret =
-            name.strip_suffix("_FILE").filter(|n| n.starts_with("MASHANG__") && !n.ends_with("OFFSET"));
+        // `clock_offset_file` and `keys.file` are keys of their own, not the file of a secret.
+        let own_key =
+            ["MASHANG__DEVELOPMENT__CLOCK_OFFSET_FILE", "MASHANG__KEYS__FILE"].contains(&name.as_str());
+        let secret = name.strip_suffix("_FILE").filter(|n| n.starts_with("MASHANG__") && !own_key);
         match secret {
             Some(variable) if env.iter().any(|(n, _)| n == variable) => {
                 return Err(LoadError::SecretTwice { variable: variable.to_owned() });
@@ -117,6 +118,10 @@ mod tests {
         let path = path.to_string_lossy().into_owned();
         let s = load_with(None, env(&[("MASHANG__DATABASE__URL_FILE", &path)])).expect("loads");
         assert_eq!(s.database.url, "postgres://u@h/d");
+        let s = load_with(None, env(&[("MASHANG__KEYS__FILE", "/not/there/yet.toml")])).expect("loads");
+        assert_eq!(s.keys.file, "/not/there/yet.toml");
         assert!(load_with(None, env(&[("MASHANG__DATABASE__URL_FILE", "/nowhere")])).is_err());
+        let keys = load_with(None, env(&[("MASHANG__KEYS__FILE", "/nowhere")])).expect("a path of its own");
+        assert_eq!(keys.keys.file, "/nowhere");
     }
 }

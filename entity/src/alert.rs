@@ -25,6 +25,8 @@ pub struct Model {
     pub created_at: Timestamp,
     pub submitted_by: Option<Uuid>,
     pub submitted_at: Option<Timestamp>,
+    /// The first of two approvers, when an alert is so large that it needs two.
+    pub first_approver: Option<Uuid>,
     pub decided_by: Option<Uuid>,
     pub decided_at: Option<Timestamp>,
     pub reason: Option<String>,

@@ -7,6 +7,7 @@ pub mod audit_anchor;
 pub mod case_edit;
 pub mod delivery;
 pub mod idempotency;
+pub mod import_chunk;
 pub mod import_job;
 pub mod infection_case;
 pub mod job_tick;

@@ -76,6 +76,17 @@ CREATE TABLE import_job (
     updated_at TIME NOT NULL,
     finished_at TIME
 )
+;;
+CREATE TABLE import_chunk (
+    job_id UUID NOT NULL REFERENCES import_job (id) ON DELETE CASCADE,
+    number bigint NOT NULL,
+    digest BYTES NOT NULL,
+    lines bigint NOT NULL,
+    rejected bigint NOT NULL,
+    first_at TIME,
+    last_at TIME,
+    PRIMARY KEY (job_id, number)
+)
 "#;
 
 #[async_trait::async_trait]
@@ -85,6 +96,6 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        sql::drop_tables(manager, &["import_job", "scan_key", "scan"]).await
+        sql::drop_tables(manager, &["import_chunk", "import_job", "scan_key", "scan"]).await
     }
 }

@@ -23,6 +23,7 @@ const UP: &str = r#"CREATE TABLE alert (
     created_at TIME NOT NULL,
     submitted_by UUID,
     submitted_at TIME,
+    first_approver UUID,
     decided_by UUID,
     decided_at TIME,
     reason text,

@@ -191,9 +191,13 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     let latest = deadline.checked_sub(road.timeout + MARGIN).unwrap_or_else(Instant::now);
     let login = planned.items.first().is_some_and(Item::is_login);
     let Some(turn) = road.pace.reserve(login, latest) else { return vec![None; count] };
-    tokio::time::sleep_until(turn).await;
-    let permit = tokio::time::timeout_at(latest, road.calls.acquire()).await;
-    if !matches!(permit, Ok(Ok(_))) || Instant::now() > latest || core.life.hard.is_cancelled() {
+    // A stop gives back what was not begun.
+    let waiting = async {
+        tokio::time::sleep_until(turn).await;
+        tokio::time::timeout_at(latest, road.calls.acquire()).await
+    };
+    let permit = core.life.soft.run_until_cancelled(waiting).await;
+    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest {
         return vec![None; count];
     }
     let begun = Instant::now();
@@ -258,6 +262,7 @@ fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Outcome>) -> 
         outcome: outcome.map_or("not_begun", word).to_owned(),
     };
     match outcome {
+        None if core.life.soft.is_cancelled() => settled.due_at = now,
         None => {
             let backlog = core.router.by_name(gateway).map_or(Duration::ZERO, |road| road.pace.backlog());
             let wait = i64::try_from(backlog.as_millis()).unwrap_or(0).min(core.reconcile().wait);

@@ -141,15 +141,17 @@ pub struct Router {
 }
 
 impl Router {
-    /// `settings` gives weights and time-outs by name; a gateway that stands in none of them gets the defaults.
-    pub fn new(gateways: Vec<Arc<dyn Gateway>>, settings: &[GatewaySettings]) -> Self {
+    /// `settings` gives weights and time-outs by name; a gateway that stands in none of them gets the defaults. No call
+    /// is expected to take longer than `longest`, or a lease would never suffice for it.
+    pub fn new(gateways: Vec<Arc<dyn Gateway>>, settings: &[GatewaySettings], longest: Duration) -> Self {
         let roads = gateways.into_iter().map(|gateway| {
             let table = settings.iter().find(|s| s.name == gateway.name());
             let timeout = table.map_or(DEFAULT_TIMEOUT, |s| Duration::from_millis(s.timeout_ms));
-            Road::new(gateway, table.map_or(1, |s| s.weight), timeout)
+            Road::new(gateway, table.map_or(1, |s| s.weight), timeout.min(longest))
         });
         let stub = |channel| -> Arc<dyn Gateway> { Arc::new(DrillGateway::new(channel)) };
-        let drill = [Channel::Sms, Channel::Voice].map(|c| Road::new(stub(c), 1, DEFAULT_TIMEOUT));
+        let drill =
+            [Channel::Sms, Channel::Voice].map(|c| Road::new(stub(c), 1, DEFAULT_TIMEOUT.min(longest)));
         Self { roads: roads.collect(), drill: drill.to_vec() }
     }
 
@@ -227,7 +229,7 @@ mod tests {
         let gateway = |s: &GatewaySettings| -> Arc<dyn Gateway> {
             Arc::new(crate::gateway::LogGateway::new(s, Channel::Sms, Arc::clone(&now)).expect("made"))
         };
-        Router::new(settings.iter().map(gateway).collect(), &settings)
+        Router::new(settings.iter().map(gateway).collect(), &settings, DEFAULT_TIMEOUT)
     }
 
     fn chosen(router: &Router, tried: &[String], random: f64) -> String {

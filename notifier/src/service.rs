@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mashang_config::Settings;
 use mashang_domain::alert::ladder::{self, Timing, VoiceHours};
@@ -113,7 +114,9 @@ impl Notifier {
         life: Lifecycle,
         gateways: Vec<Arc<dyn Gateway>>,
     ) -> Self {
-        let router = Router::new(gateways, &settings.gateways);
+        let lease = Duration::from_secs(settings.notifier.lease_seconds);
+        let router =
+            Router::new(gateways, &settings.gateways, lease.saturating_sub(Duration::from_secs(1)) / 2);
         let schedule = Schedule {
             waits: settings.dispatch.retry_seconds.iter().map(|s| s * SECOND).collect(),
             max_tries: settings.dispatch.max_tries,

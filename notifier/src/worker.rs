@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mashang_infra::queue::{Priority, Taken, Task};
 use sea_orm::DbErr;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::dispatch;
@@ -83,12 +83,12 @@ impl Worker {
         let alerts = Arc::clone(&self.alerts);
         let (core, fanning_out) = (Arc::clone(&self.core), Arc::clone(&self.fanning_out));
         self.core.life.spawn("task", async move {
-            let _permits = match taken.priority {
-                Priority::Login => (permit, None),
-                Priority::Alert => (permit, alerts.acquire_owned().await.ok()),
+            let share = match taken.priority {
+                Priority::Login => None,
+                Priority::Alert => alerts.acquire_owned().await.ok(),
             };
-            let _: &(OwnedSemaphorePermit, Option<OwnedSemaphorePermit>) = &_permits;
             work(&core, &fanning_out, taken).await;
+            drop((share, permit));
         });
     }
 }
@@ -124,9 +124,8 @@ async fn fan_out_once(core: &Arc<Core>, running: &Mutex<HashSet<Uuid>>, alert: U
     }
     let result = fan_out::fan_out(core, alert).await;
     set().remove(&alert);
-    Ok(match result? {
-        FanOut::Done { .. } | FanOut::NotWanted => true,
-        // The sweep asks again.
-        FanOut::NotYet => true,
-    })
+    match result? {
+        // What is not yet to be done is asked for again by the sweep.
+        FanOut::Done { .. } | FanOut::NotWanted | FanOut::NotYet => Ok(true),
+    }
 }

@@ -173,6 +173,9 @@ fn compare(truth: &Truth, trace: &Value, contacts: &[Value], imported: &Imported
         return wrong;
     }
     let counts = &trace["counts"];
+    if trace["case_visits"] != truth.0["case_visits"] {
+        wrong.push(format!("case visits: {}, not {}", trace["case_visits"], truth.0["case_visits"]));
+    }
     for (ours, theirs) in [("people", "n_contacts"), ("by_level", "by_level"), ("meetings", "n_meetings")] {
         if counts[ours] != truth.0[theirs] {
             wrong.push(format!("{ours}: {}, not {}", counts[ours], truth.0[theirs]));

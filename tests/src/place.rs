@@ -136,10 +136,12 @@ async fn make_template(
     let raw = format!("{template}_raw");
     execute(conn, &format!("DROP DATABASE IF EXISTS {raw} WITH (FORCE)")).await?;
     execute(conn, &format!("CREATE DATABASE {raw}")).await?;
+    let config = folder.join("template.toml");
+    let (url, keys) = (sibling(server, &raw), folder.join("template-keys.toml"));
+    let text = format!("[database]\nurl = \"{url}\"\n[keys]\nfile = \"{}\"\n", keys.display());
+    std::fs::write(&config, text)?;
     let output = Command::new(binary("mashang-api")?)
-        .arg("migrate")
-        .env("MASHANG__DATABASE__URL", sibling(server, &raw))
-        .env("MASHANG__KEYS__FILE", folder.join("template-keys.toml"))
+        .args([Path::new("--config"), &config, Path::new("migrate")])
         .current_dir(folder)
         .output()?;
     ensure!(output.status.success(), "migrate: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,6 +1,9 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod demo;
+mod import;
 mod serve;
+mod service;
 mod staff;
 mod verify;
 
@@ -29,6 +32,11 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
+    /// Play the whole venue loop on a made city or on a file of check-ins.
+    Demo(demo::DemoArgs),
+    /// Bring in data.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Look after staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -65,7 +73,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         return verify::certificate(command);
     }
     let settings = mashang_config::load(cli.config.as_deref())?;
-    let telemetry = init_telemetry(&settings)?;
+    let telemetry = init_telemetry(&settings, matches!(cli.command, Some(Command::Demo(_))))?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(settings, telemetry).await,
         Command::Migrate => {
@@ -75,16 +83,20 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Openapi | Command::VerifyCertificate(_) => Ok(()),
         Command::VerifyAudit(command) => verify::audit(&settings, &command).await,
+        Command::Demo(args) => demo::run(settings, telemetry, args).await,
+        Command::Import(command) => import::run(settings, command).await,
         Command::Staff(command) => staff::run(settings, command).await,
     }
 }
 
-fn init_telemetry(settings: &Settings) -> anyhow::Result<Telemetry> {
+/// The demo tells its story on standard output; its log shows only what needs somebody.
+fn init_telemetry(settings: &Settings, quiet: bool) -> anyhow::Result<Telemetry> {
     let format = match settings.log.format {
         mashang_config::LogFormat::Json => LogFormat::Json,
         mashang_config::LogFormat::Pretty => LogFormat::Pretty,
     };
-    Ok(telemetry::init(format, &settings.log.filter)?)
+    let filter = if quiet { "error" } else { settings.log.filter.as_str() };
+    Ok(telemetry::init(format, filter)?)
 }
 
 /// A line for whoever runs the command.

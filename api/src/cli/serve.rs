@@ -1,60 +1,68 @@
-//! `serve`: the API, with the notifier inside in the embedded form, until a signal.
+//! `serve`: the service until a signal. In development the first start makes the first administrator.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
-use std::time::Duration;
 
-use actix_web::web;
-use anyhow::Context;
+use data_encoding::BASE32_NOPAD;
 use mashang_config::Settings;
+use mashang_domain::person::{Actor, Division, Role};
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::store::staff as store;
 use mashang_infra::telemetry::Telemetry;
+use rand::TryRng;
 
 use super::say;
+use super::service::Service;
+use crate::app::staff::{self, Appointment};
+use crate::state::App;
+
+/// The account of the first start.
+const FIRST: &str = "admin";
 
 pub(super) async fn serve(settings: Settings, telemetry: Telemetry) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::new();
     lifecycle.listen_for_signals()?;
-    let stop = lifecycle.soft.clone();
-    lifecycle.spawn("metrics", telemetry.clone().keep_folding(stop));
-    let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
-    let notifier = crate::start::embedded_notifier(&app).await?;
-    let receipts = notifier.as_ref().map(|n| n.listen(Some(app.telemetry.clone()))).transpose();
-    let receipts = match receipts {
-        Ok(address) => address,
-        Err(e) if app.settings.production() => return Err(e).context("notifier.listen"),
-        Err(e) => {
-            tracing::warn!(error = %e, listen = app.settings.notifier.listen, "no listener for receipts: the address is taken");
-            None
-        }
-    };
-    let _wake_ups = crate::jobs::start(&app).await?;
-    crate::http::warm_up().await;
-    let listening = crate::http::server::start(app.clone())?;
-    announce(&app, listening.address, receipts);
-    let handle = listening.server.handle();
-    let server = tokio::spawn(listening.server);
+    let service = Service::start(settings, telemetry, &lifecycle).await?;
+    let password = first_administrator(&service.app).await?;
+    announce(&service, password.as_deref());
     lifecycle.soft.cancelled().await;
-    tracing::info!("stopping: no new requests, those in work are finished");
-    handle.stop(true).await;
-    server.await??;
-    let patience = Duration::from_secs(app.settings.http.shutdown_seconds);
-    let ending = lifecycle.wait(patience).await;
-    tracing::info!(?ending, "stopped");
-    Ok(())
+    service.stop(&lifecycle).await
+}
+
+/// Makes an administrator with a random password when there is no staff at all. Production wants `staff add`, which
+/// gives a one-time password too.
+async fn first_administrator(app: &App) -> anyhow::Result<Option<String>> {
+    if app.settings.production() || store::count(app.db.conn()).await? > 0 {
+        return Ok(None);
+    }
+    let mut bytes = [0u8; 15];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes)?;
+    let password = BASE32_NOPAD.encode(&bytes).to_lowercase();
+    let appointment = Appointment {
+        username: FIRST.to_owned(),
+        password: password.clone(),
+        role: Role::Administrator,
+        division: Division::everywhere(),
+        totp: false,
+    };
+    let appointed = staff::appoint(&app.db, &app.keys, &Actor::System("first start"), appointment, app.clock.now()).await;
+    appointed.map_err(|p| anyhow::anyhow!("the first administrator: {p}"))?;
+    Ok(Some(password))
 }
 
 /// Where to look. A script reads one line of JSON, a person reads sentences.
-fn announce(app: &crate::state::App, address: SocketAddr, receipts: Option<SocketAddr>) {
+fn announce(service: &Service, password: Option<&str>) {
+    let address = service.address;
+    let docs = format!("http://{address}/api/docs/");
     if !std::io::stdout().is_terminal() {
-        let notifier = receipts.map(|a| a.to_string());
-        let docs = format!("http://{address}/api/docs/");
-        say(&serde_json::json!({ "listening": address.to_string(), "notifier": notifier, "docs": docs })
-            .to_string());
-        return;
+        let first = password.map(|p| serde_json::json!({ "username": FIRST, "password": p }));
+        let line = serde_json::json!({
+            "listening": address.to_string(), "notifier": service.receipts.map(|a| a.to_string()),
+            "docs": docs, "first_administrator": first,
+        });
+        return say(&line.to_string());
     }
-    say(&format!(
-        "码上 Mashang 已启动，正在监听 http://{address}\n  接口文档 API docs: http://{address}/api/docs/"
-    ));
-    tracing::debug!(production = app.settings.production(), "announced");
+    say(&format!("码上 Mashang 已启动 is up: http://{address}\n  接口文档 API docs: {docs}"));
+    if let Some(password) = password {
+        say(&format!("  首个管理员（仅显示一次） First administrator (shown once): {FIRST} / {password}"));
+    }
 }

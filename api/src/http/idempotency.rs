@@ -4,9 +4,11 @@
 //! over after a minute.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse};
 use mashang_infra::store::idempotency::{self, Claim};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
@@ -25,7 +27,8 @@ where
 {
     let Some(key) = key_of(request)? else {
         let (status, answer) = work.await?;
-        return Ok(HttpResponse::build(status).json(answer));
+        let answer = serde_json::to_value(&answer).map_err(Problem::internal)?;
+        return Ok(respond(request, status, answer, false));
     };
     // The same key on another route is another request.
     let key = format!("{} {} {key}", request.method(), request.path());
@@ -35,22 +38,34 @@ where
         Claim::InWork => return Err(Problem::retry(Code::InProgress, 1000)),
         Claim::Answered { status, response } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            return Ok(HttpResponse::build(status)
-                .insert_header(("Idempotent-Replay", "true"))
-                .json(response));
+            return Ok(respond(request, status, response, true));
         }
     }
     match work.await {
         Ok((status, answer)) => {
             let response = serde_json::to_value(&answer).map_err(Problem::internal)?;
             idempotency::answer(&app.db, actor, &key, status.as_u16(), &response).await?;
-            Ok(HttpResponse::build(status).json(response))
+            Ok(respond(request, status, response, false))
         }
         Err(problem) => {
             idempotency::release(&app.db, actor, &key).await?;
             Err(problem)
         }
     }
+}
+
+/// The answer, with the place of what was made: a list that is posted to has its items under their ids.
+fn respond(request: &HttpRequest, status: StatusCode, answer: Value, replay: bool) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    let id = answer.get("id").and_then(Value::as_str);
+    let of_list = request.match_info().is_empty();
+    if let Some(id) = id.filter(|_| of_list && matches!(status, StatusCode::CREATED | StatusCode::ACCEPTED)) {
+        response.insert_header((LOCATION, format!("{}/{id}", request.path())));
+    }
+    if replay {
+        response.insert_header(("Idempotent-Replay", "true"));
+    }
+    response.json(answer)
 }
 
 fn key_of(request: &HttpRequest) -> Answer<Option<&str>> {

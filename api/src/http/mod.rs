@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod log;
 pub mod page;
 pub mod server;
+pub mod spreadsheet;
 
 /// Does once, at start, what would make the first request slow: the numbering plans are parsed on first use.
 pub async fn warm_up() {

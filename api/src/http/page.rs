@@ -35,6 +35,13 @@ impl PageQuery {
         self.raw()?.map(|b| Uuid::from_slice(&b).map_err(|_| bad_cursor())).transpose()
     }
 
+    /// A time in milliseconds and an id: lists that are in the order of time.
+    pub fn after_time(&self) -> Answer<Option<(i64, Uuid)>> {
+        let Some(bytes) = self.raw()? else { return Ok(None) };
+        let (time, id) = bytes.split_first_chunk::<8>().ok_or_else(bad_cursor)?;
+        Ok(Some((i64::from_be_bytes(*time), Uuid::from_slice(id).map_err(|_| bad_cursor())?)))
+    }
+
     pub fn after_number(&self) -> Answer<Option<i64>> {
         let number =
             |b: Vec<u8>| <[u8; 8]>::try_from(b.as_slice()).map(i64::from_be_bytes).map_err(|_| bad_cursor());
@@ -54,6 +61,11 @@ pub fn cursor(id: Uuid) -> String {
 /// The cursor after a number.
 pub fn cursor_number(n: i64) -> String {
     BASE64URL_NOPAD.encode(&n.to_be_bytes())
+}
+
+/// The cursor after a time and an id.
+pub fn cursor_time(millis: i64, id: Uuid) -> String {
+    BASE64URL_NOPAD.encode(&[millis.to_be_bytes().as_slice(), id.as_bytes()].concat())
 }
 
 /// One page.

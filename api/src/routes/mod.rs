@@ -1,12 +1,19 @@
 //! JSON routes. A handler extracts, calls one use case, answers; request and answer types sit beside it.
 
+pub mod alert;
+pub mod alert_events;
 pub mod audit;
 pub mod auth;
+pub mod case;
+pub mod dispatch;
 pub mod health;
 pub mod me;
+pub mod notice;
 pub mod operation;
 pub mod retention;
+pub mod scan;
 pub mod staff;
+pub mod trace;
 pub mod venue;
 pub mod venue_code;
 pub mod venue_decision;
@@ -14,6 +21,7 @@ pub mod venue_import;
 pub mod venue_poster;
 mod venue_view;
 pub mod venue_zone;
+pub mod visit_import;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -24,11 +32,19 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     me::configure(config);
     operation::configure(config);
     retention::configure(config);
+    scan::configure(config);
     staff::configure(config);
+    case::configure(config);
+    trace::configure(config);
+    alert::configure(config);
+    alert_events::configure(config);
+    notice::configure(config);
+    dispatch::configure(config);
     venue_import::configure(config);
     venue_poster::configure(config);
     venue_code::configure(config);
     venue::configure(config);
+    visit_import::configure(config);
     venue_zone::configure(config);
     venue_decision::configure(config);
 }

@@ -25,7 +25,7 @@ impl From<zone::Model> for Zone {
 /// A venue in a list.
 #[derive(Serialize, ToSchema)]
 pub(super) struct VenueSummary {
-    pub id: Uuid,
+    pub(super) id: Uuid,
     name: String,
     category: Category,
     division_code: String,

@@ -9,4 +9,4 @@ pub mod role;
 pub use actor::Actor;
 pub use phone::{Phone, PhoneError};
 pub use right::Right;
-pub use role::{Division, Role};
+pub use role::{Division, Role, check_division_code};

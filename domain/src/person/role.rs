@@ -77,6 +77,22 @@ impl Division {
     pub fn covers(&self, code: &str) -> bool {
         code.starts_with(&self.0)
     }
+
+    /// The code of the whole division, in at least six digits: `53` is `530000`, everywhere is `000000`.
+    pub fn code(&self) -> String {
+        format!("{:0<6}", self.0)
+    }
+
+    /// The smallest division that holds all of these codes, as a code: `530102` and `530103` lie in `530100`. Of no
+    /// code, and of codes of several provinces, it is `000000`.
+    pub fn common<'a>(codes: impl IntoIterator<Item = &'a str>) -> String {
+        let mut codes = codes.into_iter();
+        let first = codes.next().unwrap_or("");
+        let shared = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+        let length = codes.map(|c| shared(first, c)).fold(first.len(), usize::min);
+        let step = [12, 9, 6, 4, 2].into_iter().find(|step| *step <= length).unwrap_or(0);
+        Self(first[..step].to_owned()).code()
+    }
 }
 
 /// Checks the shape of a full code: 6, 9 or 12 digits.
@@ -103,6 +119,21 @@ mod tests {
         assert!(Division::parse_scope("530000").expect("parses").covers("530102"));
         assert!(Division::everywhere().covers("110000"));
         assert!(Division::parse_scope("5301").is_err());
+    }
+
+    #[test]
+    fn a_code_for_the_whole_of_a_division() {
+        let code = |scope: &str| Division::parse_scope(scope).expect("parses").code();
+        assert_eq!(
+            [code(""), code("530000"), code("530100"), code("530102")],
+            ["000000", "530000", "530100", "530102"]
+        );
+        assert_eq!(code("530102001"), "530102001");
+        assert_eq!(Division::common(["530102", "530103"]), "530100");
+        assert_eq!(Division::common(["530102001", "530102"]), "530102");
+        assert_eq!(Division::common(["530102", "330102"]), "000000");
+        assert_eq!(Division::common(["530102"]), "530102");
+        assert_eq!(Division::common([]), "000000");
     }
 
     #[test]

@@ -10,17 +10,23 @@
 pub mod case_visit;
 pub mod contact;
 pub mod digest;
+pub mod edit;
 pub mod meeting;
 pub mod oracle;
 pub mod parameters;
 pub mod rule_set;
+pub mod summary;
+pub mod window;
 
 pub use case_visit::{CaseRef, CaseVisit, Span, VenueRules, case_visits};
 pub use contact::{Contact, TraceResult, contacts};
 pub use digest::digest;
+pub use edit::{CaseStay, Edit, Place, edited};
 pub use meeting::{Meeting, MeetingKind, MeetingRow, meet};
 pub use parameters::Parameters;
 pub use rule_set::RuleSet;
+pub use summary::{ByLevel, VenueCount};
+pub use window::{CaseFacts, WindowError, WindowRule, infectious_window};
 
 crate::macros::words! {
     /// A trace is being computed, frozen with its hash, or failed.

@@ -5,10 +5,12 @@ pub mod code;
 pub mod plausibility;
 pub mod profile;
 pub mod repeat;
+pub mod scan_time;
 pub mod venue_state;
 pub mod visit;
 
 pub use category::Category;
+pub use plausibility::SuspectReason;
 pub use profile::{Address, DivisionCode, ExternalRef, ProfileError, Reason, VenueName, ZoneName};
 pub use repeat::{recorded, repeats};
 pub use venue_state::{Decision, Editor};

@@ -70,6 +70,9 @@ impl KeyRing {
     /// Drops the keys when the file says that they were destroyed.
     pub(super) fn look_at_file(&self) {
         let Some(file) = self.file.as_ref().filter(|f| f.due()) else { return };
+        if self.data.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return;
+        }
         let text = std::fs::read_to_string(&file.path).map(Zeroizing::new);
         if text.is_ok_and(|t| KeyFileSecrets::is_destroyed(&t)) {
             tracing::warn!(

@@ -4,22 +4,36 @@
 //! transaction that the use case opened.
 
 pub mod alert;
+pub mod answer;
+pub mod approval;
 pub mod audit;
+pub mod case;
 pub mod delivery;
 pub mod emptying;
 pub mod idempotency;
+pub mod import;
+mod import_copy;
+pub mod import_refs;
 pub mod login_code;
 pub mod notice;
 pub mod occupancy;
 pub mod operation;
 pub mod outbox;
+pub mod partition;
 pub mod person;
+pub mod place;
 pub mod retention;
 pub mod safety;
+pub mod scan;
+mod scan_chain;
+mod scan_group;
+pub mod scan_history;
+pub mod scan_writer;
 pub mod session;
 pub mod staff;
 mod statement;
 pub mod trace;
+pub mod trace_result;
 pub mod venue;
 pub mod venue_code;
 pub mod visits;

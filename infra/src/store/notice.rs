@@ -85,7 +85,7 @@ pub async fn next_range(
 }
 
 /// The lock under which PostgreSQL writes notices, so that two alerts see each other's.
-const FAN_OUT_LOCK: i64 = 0x6d61_7368_616e_6702;
+const FAN_OUT_LOCK: i64 = 0x6d61_7368_616e_6703;
 
 /// Takes the turn to write notices until the transaction ends.
 pub async fn take_turn(tx: &impl ConnectionTrait) -> Result<(), DbErr> {

@@ -13,7 +13,7 @@ pub struct Occupancy {
 }
 
 /// Counts those who scanned in within the venue's usual stay (`dwell_ms`) and have neither scanned out there nor in
-/// elsewhere since. Doubted scans and repeats do not count.
+/// elsewhere since. Doubted scans and repeats do not count, but a doubted scan ends a visit like any other.
 pub async fn occupancy(
     db: &impl ConnectionTrait,
     venue: Uuid,
@@ -25,7 +25,7 @@ pub async fn occupancy(
           SELECT s.person_id, MAX(s.companions) AS with_them FROM scan s \
           WHERE s.venue_id = $1 AND s.at > $2 AND s.at <= $3 AND s.direction = 'in' AND NOT s.repeat AND NOT s.suspect \
             AND NOT EXISTS (SELECT 1 FROM scan l WHERE l.person_id = s.person_id AND l.at > s.at AND l.at <= $3 \
-              AND NOT l.repeat AND NOT l.suspect AND (l.direction = 'out') = (l.venue_id = s.venue_id)) \
+              AND NOT l.repeat AND (l.direction = 'out') = (l.venue_id = s.venue_id)) \
           GROUP BY s.person_id) t";
     let since = now - dwell_ms;
     let values = [venue.into(), since.millis().into(), now.millis().into()];

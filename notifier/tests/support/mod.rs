@@ -11,7 +11,7 @@ use mashang_config::Settings;
 use mashang_domain::alert::{AlertKind, AlertState};
 use mashang_domain::delivery::{Channel, DeliveryState, RungKind};
 use mashang_domain::person::Phone;
-use mashang_domain::time::{HOUR, Timestamp};
+use mashang_domain::time::{HOUR, SECOND, Timestamp};
 use mashang_domain::trace::TraceState;
 use mashang_entity::{alert, delivery, login_code, person, trace, trace_contact};
 use mashang_infra::clock::{Clock, ClockHand};
@@ -228,6 +228,7 @@ impl Bench {
             created_at: now,
             submitted_by: Some(Uuid::from_u128(1)),
             submitted_at: Some(now),
+            first_approver: None,
             decided_by: Some(Uuid::from_u128(2)),
             decided_at: Some(now),
             reason: None,
@@ -334,5 +335,14 @@ impl Bench {
 
     pub async fn until_done(&self, id: Uuid) {
         self.until("the alert is done", async || self.alert_row(id).await.state == AlertState::Done).await;
+    }
+
+    /// Lets time pass, a second at each look, until the alert is done.
+    pub async fn until_done_in_time(&self, id: Uuid) {
+        self.until("the alert is done in time", async || {
+            self.hand.advance(SECOND);
+            self.alert_row(id).await.state == AlertState::Done
+        })
+        .await;
     }
 }

@@ -171,6 +171,15 @@ pub const TABLE: &[Kept] = &[
         why_en: "Who acted must be known while the operation runs",
     },
     Kept {
+        table: "import_chunk",
+        holds_zh: "导入文件各段的校验值与行数",
+        holds_en: "Digests and line counts of the parts of imported files",
+        personal: Personal::No,
+        rule: With { parent: "import_job", key: "job_id", period: Period::Imports, since: "updated_at" },
+        why_zh: "中断后从未完成处继续",
+        why_en: "An import goes on where it stopped",
+    },
+    Kept {
         table: "import_job",
         holds_zh: "导入进度与计数",
         holds_en: "Progress and counts of imports",

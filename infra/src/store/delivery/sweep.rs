@@ -158,7 +158,9 @@ pub async fn resolve_unknown(
     let harmless = ids(db, raw).await?.len();
     let raw = Raw::new(db, again).sql(", possible_duplicates = possible_duplicates + 1");
     let raw = waited(raw).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now);
-    let raw = limited(raw.sql(" AND possible_duplicates = 0"), limit).sql(" RETURNING id");
+    // Not "the rest": more may have become unknown since, or been left by the limit.
+    let raw = at_idempotent(raw.sql(" AND possible_duplicates = 0 AND NOT "), reconcile);
+    let raw = limited(raw, limit).sql(" RETURNING id");
     Ok(Resolved { given_up, harmless, possible_duplicates: ids(db, raw).await?.len() })
 }
 

@@ -1,0 +1,238 @@
+//! Scans as rows: reading a person's neighbourhood, writing many at once, marking, history and erasure.
+//!
+//! [`super::scan_writer`] records what people scan and [`super::import`] what files hold; both lean on these statements.
+//! Every statement takes a whole batch.
+
+use std::sync::Arc;
+
+use mashang_domain::time::Timestamp;
+use mashang_domain::venue::plausibility::{Coordinates, Sighting, Verdict};
+use mashang_domain::venue::{Direction, ScanPoint, SuspectReason};
+use mashang_entity::scan;
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Statement, Value,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Rows of one SQLite statement: 13 values each, 32,766 at most.
+const SQLITE_ROWS: usize = 2_000;
+
+/// A scan that is in the database, with its marks.
+#[derive(Debug, Clone)]
+pub(crate) struct Neighbour {
+    pub person_id: Uuid,
+    pub sighting: Sighting,
+    pub verdict: Verdict,
+}
+
+/// Makes transactions that record scans of the same people take turns, until they end. SQLite has one writer anyway.
+pub(crate) async fn lock_people(tx: &impl ConnectionTrait, people: &[Uuid]) -> Result<(), DbErr> {
+    const SQL: &str = "SELECT count(pg_advisory_xact_lock(k)) FROM unnest($1::int8[]) AS k";
+    if tx.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    // The random half of the id; its variant bits make the number negative, so it is none of our other locks.
+    let half = |id: &Uuid| id.as_u64_pair().1.cast_signed();
+    let mut locks: Vec<i64> = people.iter().map(half).collect();
+    locks.sort_unstable();
+    locks.dedup();
+    tx.execute_raw(postgres(SQL, [array(ArrayType::BigInt, locks)])).await.map(|_| ())
+}
+
+/// All scans of these people in `[from, to]`, swallowed ones included, in no order.
+pub(crate) async fn neighbours(
+    db: &impl ConnectionTrait,
+    people: &[Uuid],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Neighbour>, DbErr> {
+    const COLUMNS: &str = "\
+        SELECT s.person_id, s.id, s.venue_id, s.zone_id, s.direction, s.at, s.repeat, s.suspect_reason, \
+               v.external_ref, v.lat, v.lon \
+        FROM scan AS s LEFT JOIN venue AS v ON v.id = s.venue_id \
+        WHERE s.at >= $2 AND s.at <= $3 AND s.person_id";
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            let ids = array(ArrayType::Uuid, people.iter().copied());
+            postgres(&format!("{COLUMNS} = ANY($1)"), [ids, from.millis().into(), to.millis().into()])
+        }
+        _ => {
+            let sql = format!("{COLUMNS} IN (SELECT unhex(value) FROM json_each($1))");
+            sqlite(&sql, [hex_list(people), from.millis().into(), to.millis().into()])
+        }
+    };
+    db.query_all_raw(statement).await?.iter().map(neighbour).collect()
+}
+
+fn neighbour(row: &QueryResult) -> Result<Neighbour, DbErr> {
+    let venue_id: Uuid = row.try_get_by_index(2)?;
+    let reason: Option<String> = row.try_get_by_index(7)?;
+    let suspect: Option<SuspectReason> = reason.map(|word| parse("suspect_reason", &word)).transpose()?;
+    let external_ref: Option<String> = row.try_get_by_index(8)?;
+    let (lat, lon): (Option<f64>, Option<f64>) = (row.try_get_by_index(9)?, row.try_get_by_index(10)?);
+    let point = ScanPoint {
+        id: row.try_get_by_index(1)?,
+        venue_id,
+        zone_id: row.try_get_by_index(3)?,
+        venue_ref: venue_ref(external_ref, venue_id),
+        direction: parse("direction", &row.try_get_by_index::<String>(4)?)?,
+        at: Timestamp(row.try_get_by_index(5)?),
+        suspect: suspect.is_some(),
+    };
+    Ok(Neighbour {
+        person_id: row.try_get_by_index(0)?,
+        sighting: Sighting {
+            point,
+            place: lat.zip(lon).map(|(lat, lon)| Coordinates { lat, lon }),
+            venue_open: suspect != Some(SuspectReason::VenueClosed),
+        },
+        verdict: Verdict { repeat: row.try_get_by_index(6)?, suspect },
+    })
+}
+
+/// What orders a venue's scans within one second: its external reference, or its id as text.
+pub fn venue_ref(external_ref: Option<String>, venue_id: Uuid) -> Arc<str> {
+    external_ref.unwrap_or_else(|| venue_id.to_string()).into()
+}
+
+/// Writes rows, in one statement on PostgreSQL.
+pub(crate) async fn insert(tx: &impl ConnectionTrait, rows: &[scan::Model]) -> Result<(), DbErr> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if tx.get_database_backend() == DbBackend::Postgres {
+        return tx.execute_raw(insert_arrays(rows)).await.map(|_| ());
+    }
+    for some in rows.chunks(SQLITE_ROWS) {
+        scan::Entity::insert_many(some.iter().cloned().map(active)).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+fn insert_arrays(rows: &[scan::Model]) -> Statement {
+    const SQL: &str = "\
+        INSERT INTO scan (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
+                          suspect, suspect_reason, repeat, source) \
+        SELECT id, person_id, venue_id, nullif(zone_id, '00000000-0000-0000-0000-000000000000'), direction, at, \
+               nullif(client_at, -1), received_at, companions, suspect_reason <> '', nullif(suspect_reason, ''), \
+               repeat, source \
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int8[], $7::int8[], \
+                    $8::int8[], $9::int2[], $10::text[], $11::bool[], $12::text[]) \
+          AS r (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
+                suspect_reason, repeat, source)";
+    let ids = |of: fn(&scan::Model) -> Uuid| array(ArrayType::Uuid, rows.iter().map(of));
+    let millis = |of: fn(&scan::Model) -> i64| array(ArrayType::BigInt, rows.iter().map(of));
+    let words = |of: fn(&scan::Model) -> String| array(ArrayType::String, rows.iter().map(of));
+    let values = [
+        ids(|r| r.id),
+        ids(|r| r.person_id),
+        ids(|r| r.venue_id),
+        ids(|r| r.zone_id.unwrap_or_default()),
+        words(|r| r.direction.as_str().to_owned()),
+        millis(|r| r.at.millis()),
+        millis(|r| r.client_at.map_or(-1, Timestamp::millis)),
+        millis(|r| r.received_at.millis()),
+        array(ArrayType::SmallInt, rows.iter().map(|r| r.companions)),
+        words(|r| r.suspect_reason.clone().unwrap_or_default()),
+        array(ArrayType::Bool, rows.iter().map(|r| r.repeat)),
+        words(|r| r.source.as_str().to_owned()),
+    ];
+    postgres(SQL, values)
+}
+
+fn active(row: scan::Model) -> scan::ActiveModel {
+    scan::ActiveModel {
+        id: Set(row.id),
+        person_id: Set(row.person_id),
+        venue_id: Set(row.venue_id),
+        zone_id: Set(row.zone_id),
+        direction: Set(row.direction),
+        at: Set(row.at),
+        client_at: Set(row.client_at),
+        received_at: Set(row.received_at),
+        companions: Set(row.companions),
+        suspect: Set(row.suspect),
+        suspect_reason: Set(row.suspect_reason),
+        repeat: Set(row.repeat),
+        source: Set(row.source),
+    }
+}
+
+/// New marks of rows, by id and time.
+pub(crate) async fn mark(
+    tx: &impl ConnectionTrait,
+    changes: &[(Uuid, Timestamp, Verdict)],
+) -> Result<(), DbErr> {
+    let Some(first) = changes.iter().map(|c| c.1).min() else { return Ok(()) };
+    let last = changes.iter().map(|c| c.1).max().unwrap_or(first);
+    let reason = |v: &Verdict| v.suspect.map_or("", SuspectReason::as_str);
+    let statement = if tx.get_database_backend() == DbBackend::Postgres {
+        const SQL: &str = "\
+            UPDATE scan SET repeat = c.repeat, suspect = c.reason <> '', suspect_reason = nullif(c.reason, '') \
+            FROM unnest($1::uuid[], $2::int8[], $3::bool[], $4::text[]) AS c (id, at, repeat, reason) \
+            WHERE scan.id = c.id AND scan.at = c.at AND scan.at >= $5 AND scan.at <= $6";
+        let values = [
+            array(ArrayType::Uuid, changes.iter().map(|c| c.0)),
+            array(ArrayType::BigInt, changes.iter().map(|c| c.1.millis())),
+            array(ArrayType::Bool, changes.iter().map(|c| c.2.repeat)),
+            array(ArrayType::String, changes.iter().map(|c| reason(&c.2).to_owned())),
+            first.millis().into(),
+            last.millis().into(),
+        ];
+        postgres(SQL, values)
+    } else {
+        const SQL: &str = "\
+            UPDATE scan SET repeat = c.repeat, suspect = c.reason <> '', suspect_reason = nullif(c.reason, '') \
+            FROM (SELECT unhex(value ->> 0) AS id, value ->> 1 AS repeat, value ->> 2 AS reason \
+                  FROM json_each($1)) AS c \
+            WHERE scan.id = c.id";
+        let row = |c: &(Uuid, Timestamp, Verdict)| {
+            json!([c.0.simple().to_string(), i32::from(c.2.repeat), reason(&c.2)])
+        };
+        sqlite(SQL, [json!(changes.iter().map(row).collect::<Vec<_>>()).to_string().into()])
+    };
+    tx.execute_raw(statement).await.map(|_| ())
+}
+
+/// Deletes every scan of a person, and the keys that stand for them. Returns the number of scans.
+pub async fn erase_person_scans(tx: &impl ConnectionTrait, person_id: Uuid) -> Result<u64, DbErr> {
+    const KEYS: &str = "\
+        DELETE FROM scan_key WHERE (at, scan_id) IN (SELECT at, id FROM scan WHERE person_id = $1)";
+    const SCANS: &str = "DELETE FROM scan WHERE person_id = $1";
+    let backend = tx.get_database_backend();
+    let on_person = |sql: &str| Statement::from_sql_and_values(backend, sql, [person_id.into()]);
+    lock_people(tx, &[person_id]).await?;
+    tx.execute_raw(on_person(KEYS)).await?;
+    tx.execute_raw(on_person(SCANS)).await.map(|done| done.rows_affected())
+}
+
+pub(crate) fn array<T: Into<Value>>(kind: ArrayType, items: impl IntoIterator<Item = T>) -> Value {
+    Value::Array(kind, Some(Box::new(items.into_iter().map(Into::into).collect())))
+}
+
+/// Ids for SQLite's `json_each`, as a JSON list of hexadecimal words.
+pub(crate) fn hex_list(ids: &[Uuid]) -> Value {
+    json!(ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).to_string().into()
+}
+
+pub(crate) fn postgres(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+}
+
+pub(crate) fn sqlite(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
+pub(crate) fn parse<T: std::str::FromStr>(column: &str, word: &str) -> Result<T, DbErr> {
+    word.parse().map_err(|_| DbErr::Type(format!("{column}: unknown word `{word}`")))
+}
+
+/// The direction of a row read by hand.
+pub(crate) fn direction(row: &QueryResult, column: usize) -> Result<Direction, DbErr> {
+    parse("direction", &row.try_get_by_index::<String>(column)?)
+}

@@ -1,0 +1,237 @@
+//! The scan writer: concurrent scans are gathered for a moment and written together.
+//!
+//! A commit costs the same for one scan as for five hundred, so each writer takes what has come within a millisecond or
+//! two and makes it one transaction; every scan is answered after that commit and never before. The queue is bounded:
+//! what does not fit is refused at once. A scan that has been taken is written even when nobody waits for the answer
+//! any more, and at shutdown what is held is written before the writers end.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use mashang_config::Scans;
+use mashang_domain::time::SECOND;
+use mashang_domain::venue::plausibility::PlausibilityRules;
+use sea_orm::DbErr;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::partition::{ensure_days_of, is_missing_partition, sqlstate};
+use super::scan_group::record_group;
+pub use super::scan_group::{NewScan, Outcome, Recorded, answer_of};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::lifecycle::Lifecycle;
+
+/// Why a scan was not recorded. It may be sent again under the same `client_scan_id` in every case.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RecordError {
+    #[error("more scans are waiting than the writer's queue holds")]
+    Overloaded,
+    #[error("the process is stopping and takes no more scans")]
+    Stopping,
+    #[error("the scan's transaction failed: {0}")]
+    Failed(Arc<DbErr>),
+    /// The writer was dropped in the middle; whether the scan was recorded is unknown.
+    #[error("the writer ended before it knew whether the scan was recorded")]
+    Interrupted,
+}
+
+type Answer = Result<Recorded, RecordError>;
+
+struct Waiting {
+    scan: NewScan,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Takes scans and answers when they are durable. Clones share the writers.
+#[derive(Clone)]
+pub struct ScanWriter {
+    queue: mpsc::Sender<Waiting>,
+    closing: CancellationToken,
+}
+
+/// The numbers of plausibility, as the settings say.
+pub fn plausibility_rules(settings: &Scans) -> PlausibilityRules {
+    PlausibilityRules {
+        at_once_ms: settings.at_once_seconds * SECOND,
+        max_per_day: settings.max_per_day,
+        max_speed_kmh: settings.max_speed_kmh,
+    }
+}
+
+impl ScanWriter {
+    /// Starts the writers: `scans.writers` of them, one on SQLite.
+    pub fn start(db: Db, settings: &Scans, clock: Clock, life: &Lifecycle) -> Self {
+        let (queue, scans) = mpsc::channel(settings.queue_max.max(1));
+        let closing = CancellationToken::new();
+        let writers = if db.is_postgres() { settings.writers.max(1) } else { 1 };
+        let shared = Arc::new(Shared {
+            scans: Mutex::new(scans),
+            closing: closing.clone(),
+            group_max: settings.group_max.max(1),
+            group_wait: Duration::from_millis(settings.group_wait_ms),
+            rules: plausibility_rules(settings),
+            db,
+            clock,
+        });
+        for _ in 0..writers {
+            life.spawn("scan writer", Arc::clone(&shared).run());
+        }
+        Self { queue, closing }
+    }
+
+    /// Records a scan. Returns when it is committed. The write happens even if the future is dropped.
+    ///
+    /// # Errors
+    /// See [`RecordError`]; never after the commit.
+    pub async fn record(&self, scan: NewScan) -> Answer {
+        answer(self.enqueue(scan)?).await
+    }
+
+    /// Records several scans of one upload; the answers are in their order.
+    pub async fn record_all(&self, scans: Vec<NewScan>) -> Vec<Answer> {
+        let waiting: Vec<_> = scans.into_iter().map(|scan| self.enqueue(scan)).collect();
+        let mut answers = Vec::with_capacity(waiting.len());
+        for one in waiting {
+            answers.push(match one {
+                Ok(receiver) => answer(receiver).await,
+                Err(refused) => Err(refused),
+            });
+        }
+        answers
+    }
+
+    fn enqueue(&self, scan: NewScan) -> Result<oneshot::Receiver<Answer>, RecordError> {
+        let (sender, receiver) = oneshot::channel();
+        match self.queue.try_send(Waiting { scan, answer: sender }) {
+            Ok(()) => Ok(receiver),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                metrics::counter!("mashang_scans_refused_total").increment(1);
+                Err(RecordError::Overloaded)
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(RecordError::Stopping),
+        }
+    }
+
+    /// Takes no more scans; the writers end when what is held is written. Call it when the HTTP server has stopped,
+    /// before waiting for the [`Lifecycle`].
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+}
+
+async fn answer(receiver: oneshot::Receiver<Answer>) -> Answer {
+    receiver.await.unwrap_or(Err(RecordError::Interrupted))
+}
+
+struct Shared {
+    scans: Mutex<mpsc::Receiver<Waiting>>,
+    closing: CancellationToken,
+    group_max: usize,
+    group_wait: Duration,
+    rules: PlausibilityRules,
+    db: Db,
+    clock: Clock,
+}
+
+impl Shared {
+    async fn run(self: Arc<Self>) {
+        while let Some(group) = self.gather().await {
+            // A panic costs its group and not the writer.
+            if AssertUnwindSafe(self.write(group)).catch_unwind().await.is_err() {
+                metrics::counter!("mashang_task_panics_total", "task" => "scan writer").increment(1);
+                tracing::error!("a group of scans panicked");
+            }
+        }
+    }
+
+    /// The next group; `None` when the queue is closed and empty.
+    async fn gather(&self) -> Option<Vec<Waiting>> {
+        let mut scans = self.scans.lock().await;
+        let mut group = Vec::with_capacity(self.group_max.min(64));
+        let taken = tokio::select! {
+            biased;
+            taken = scans.recv_many(&mut group, self.group_max) => taken,
+            () = self.closing.cancelled() => {
+                scans.close();
+                scans.recv_many(&mut group, self.group_max).await
+            }
+        };
+        if taken == 0 {
+            return None;
+        }
+        let deadline = Instant::now() + self.group_wait;
+        while group.len() < self.group_max {
+            let room = self.group_max - group.len();
+            match timeout_at(deadline, scans.recv_many(&mut group, room)).await {
+                Ok(0) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        Some(group)
+    }
+
+    async fn write(&self, group: Vec<Waiting>) {
+        metrics::histogram!("mashang_scan_group_size").record(group.len() as f64);
+        let (scans, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.scan, w.answer)).unzip();
+        let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
+        let mut parts = vec![0..scans.len()];
+        while let Some(part) = parts.pop() {
+            let outcome = self.record(&scans[part.clone()]).await;
+            if part.len() > 1 && outcome.as_ref().is_err_and(is_divisible) {
+                let middle = part.start + part.len() / 2;
+                parts.extend([middle..part.end, part.start..middle]);
+                continue;
+            }
+            let told = outcome.map_err(|error| {
+                tracing::error!(scans = part.len(), %error, "scans were not recorded");
+                Arc::new(error)
+            });
+            for (i, at) in part.enumerate() {
+                let answer = match &told {
+                    Ok(recorded) => recorded.get(i).cloned().ok_or(RecordError::Interrupted),
+                    Err(error) => Err(RecordError::Failed(Arc::clone(error))),
+                };
+                if let Some(sender) = answers[at].take() {
+                    count(&answer);
+                    // The caller may be gone; the scan is recorded all the same.
+                    let _ = sender.send(answer);
+                }
+            }
+        }
+    }
+
+    /// One group in one transaction, tried once more when its day had no partition or it lost a deadlock.
+    async fn record(&self, scans: &[NewScan]) -> Result<Vec<Recorded>, DbErr> {
+        let now = self.clock.now();
+        match record_group(&self.db, scans, &self.rules, now).await {
+            Err(e) if is_missing_partition(&e) => {
+                ensure_days_of(&self.db, scans.iter().map(|s| s.at)).await?;
+                record_group(&self.db, scans, &self.rules, now).await
+            }
+            Err(e) if matches!(sqlstate(&e).as_deref(), Some("40P01" | "40001")) => {
+                record_group(&self.db, scans, &self.rules, now).await
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether a smaller group may succeed: one scan spoils it (SQLSTATE classes 22 and 23), or there are too many locks.
+fn is_divisible(error: &DbErr) -> bool {
+    sqlstate(error)
+        .is_some_and(|state| state == "53200" || state.starts_with("22") || state.starts_with("23"))
+}
+
+fn count(answer: &Answer) {
+    let outcome = match answer {
+        Ok(Recorded { outcome: Outcome::New, .. }) => "new",
+        Ok(Recorded { outcome: Outcome::SameKey, .. }) => "same_key",
+        Ok(Recorded { outcome: Outcome::Repeat, .. }) => "repeat",
+        Err(_) => "failed",
+    };
+    metrics::counter!("mashang_scans_total", "outcome" => outcome).increment(1);
+}
