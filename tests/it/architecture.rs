@@ -15,8 +15,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["domain", "entity", "infra", "config", "migration", "notifier"]),
 ];
 /// What a rule of the epidemic has no use for.
-const OUTSIDE_OF_DOMAIN: &[&str] =
-    &["tokio", "actix-web", "reqwest", "redis", "deadpool-redis", "config", "tracing", "sea-orm-migration", "lettre"];
+const OUTSIDE_OF_DOMAIN: &[&str] = &[
+    "tokio",
+    "actix-web",
+    "reqwest",
+    "redis",
+    "deadpool-redis",
+    "config",
+    "tracing",
+    "sea-orm-migration",
+    "lettre",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -92,10 +101,23 @@ fn the_rules_know_no_outside_world() {
     let wrong: Vec<_> = OUTSIDE_OF_DOMAIN.iter().filter(|d| domain.contains_key(**d)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     if let Some(orm) = domain.get("sea-orm") {
-        assert_eq!(orm.get("optional"), Some(&toml::Value::Boolean(true)), "words of the database are a feature");
+        assert_eq!(
+            orm.get("optional"),
+            Some(&toml::Value::Boolean(true)),
+            "words of the database are a feature"
+        );
     }
     for (file, text) in sources("domain/src") {
-        for word in ["std::fs", "std::net", "std::env", "std::thread", "async fn", "Instant::now", "Utc::now", "rand::rng()"] {
+        for word in [
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::thread",
+            "async fn",
+            "Instant::now",
+            "Utc::now",
+            "rand::rng()",
+        ] {
             assert!(!code(&text).contains(word), "{file}: {word}");
         }
     }
@@ -103,7 +125,8 @@ fn the_rules_know_no_outside_world() {
 
 #[test]
 fn queries_are_built_in_the_store_alone() {
-    let words = ["Statement::from", "Entity::find", "Entity::insert", "Entity::update", "Entity::delete", "SELECT "];
+    let words =
+        ["Statement::from", "Entity::find", "Entity::insert", "Entity::update", "Entity::delete", "SELECT "];
     for folder in ["infra/src", "api/src", "notifier/src"] {
         for (file, text) in sources(folder) {
             if file.starts_with("infra/src/store") || file == "infra/src/db.rs" || file.contains("tests") {
@@ -164,9 +187,12 @@ fn files_are_short_and_say_why_they_exist() {
 fn forbidden_words_stay_away() {
     let words = ["dbg!(", "todo!(", "unimplemented!(", "println!(", ".unwrap()", "XXX", "FIXME"];
     let printers = ["api/src/cli/mod.rs", "notifier/src/main.rs"];
-    for folder in ["config/src", "domain/src", "entity/src", "infra/src", "migration/src", "notifier/src", "api/src"] {
+    for folder in
+        ["config/src", "domain/src", "entity/src", "infra/src", "migration/src", "notifier/src", "api/src"]
+    {
         for (file, text) in sources(folder) {
-            for word in words.iter().filter(|w| !(printers.contains(&file.as_str()) && w.contains("println"))) {
+            for word in words.iter().filter(|w| !(printers.contains(&file.as_str()) && w.contains("println")))
+            {
                 if file.contains("tests") {
                     continue;
                 }

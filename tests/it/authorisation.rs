@@ -9,8 +9,16 @@ use rstest::rstest;
 use serde_json::json;
 
 /// In this order stand the letters of [`TABLE`].
-const WHO: [&str; 8] =
-    ["anonymous", "citizen", "official", "approver", "auditor", "guard", "community_manager", "administrator"];
+const WHO: [&str; 8] = [
+    "anonymous",
+    "citizen",
+    "official",
+    "approver",
+    "auditor",
+    "guard",
+    "community_manager",
+    "administrator",
+];
 
 // `o` = let in (whatever comes of it: no such id, nothing in the body), `u` = 401, `f` = 403.
 const EVERYBODY: &str = "oooooooo";
@@ -143,7 +151,8 @@ fn letter(status: u16) -> char {
 async fn ask(client: &Client, route: &str) -> u16 {
     let (method, path) = route.split_once(' ').unwrap();
     let nobody = "01900000-0000-7000-8000-000000000000";
-    let mut path = path.replace("{format}", "svg").replace("{direction}", "in").replace("{token}", "AAAAAAAA");
+    let mut path =
+        path.replace("{format}", "svg").replace("{direction}", "in").replace("{token}", "AAAAAAAA");
     path = path.replace("{gateway}", "none");
     while let Some((head, tail)) = path.split_once('{') {
         path = format!("{head}{nobody}{}", tail.split_once('}').unwrap().1);

@@ -24,7 +24,9 @@ async fn plant(app: &TestApp, numbers: &[String]) {
     let (anyone, official) = (app.anyone(), app.official("").await);
     let citizen = app.citizen().await;
     // The provider fails for some: its errors are logged, without the number.
-    for (number, fault) in numbers.iter().zip([Fault::NumberInvalid, Fault::ServerError, Fault::HtmlError, Fault::Cut]) {
+    for (number, fault) in
+        numbers.iter().zip([Fault::NumberInvalid, Fault::ServerError, Fault::HtmlError, Fault::Cut])
+    {
         app.provider.fail_for(&format!("+86{number}"), fault);
     }
     iter(numbers.iter().enumerate())
@@ -100,7 +102,8 @@ fn hits(place: &str, haystack: &[u8], numbers: &[String]) -> Vec<String> {
 async fn tables(app: &TestApp) -> Vec<u8> {
     let conn = app.db().await;
     let backend = conn.get_database_backend();
-    let names = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let names =
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     let mut all = Vec::new();
     for row in conn.query_all_raw(Statement::from_string(backend, names)).await.unwrap() {
         let table: String = row.try_get_by_index(0).unwrap();
@@ -119,7 +122,10 @@ async fn tables(app: &TestApp) -> Vec<u8> {
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn no_number_is_written_down_in_clear(#[case] form: Form) {
-    let Some(app) = TestApp::with(form, &[("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn")]).await else { return };
+    let Some(app) = TestApp::with(form, &[("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn")]).await
+    else {
+        return;
+    };
     let numbers = canaries();
     plant(&app, &numbers).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;

@@ -19,7 +19,9 @@ async fn the_document_is_complete_and_points_nowhere_else() {
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|(_, o)| o.is_object()) {
-            let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}: no operationId"));
+            let id = operation["operationId"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{method} {path}: no operationId"));
             assert!(operations.insert(id.to_owned()), "{method} {path}: {id} is there twice");
             assert!(operation["summary"].is_string(), "{method} {path}: no summary");
             let responses = operation["responses"].as_object().unwrap();
@@ -52,14 +54,21 @@ fn picture(browser: &str, url: &str, folder: &Path) -> (u32, HashMap<[u8; 3], us
     let profile = format!("--user-data-dir={}", folder.join("profile").display());
     let screenshot = format!("--screenshot={}", file.display());
     let output = Command::new(browser)
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+        ])
         .args(["--disable-background-networking", "--window-size=1200,1600", "--virtual-time-budget=15000"])
         .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
         .args([profile.as_str(), screenshot.as_str(), url])
         .output()
         .unwrap();
     assert!(file.is_file(), "no picture: {}", String::from_utf8_lossy(&output.stderr));
-    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(file).unwrap())).read_info().unwrap();
+    let mut reader =
+        png::Decoder::new(std::io::BufReader::new(std::fs::File::open(file).unwrap())).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut pixels).unwrap();
     let step = info.color_type.samples();
@@ -81,7 +90,8 @@ async fn the_browser_shows_the_documentation_offline() {
     let Some(browser) = chromium() else { return skip("there is no Chromium") };
     let folder = tempfile::tempdir().unwrap();
     let url = format!("{}/api/docs/", app.url);
-    let (all, colours) = tokio::task::spawn_blocking(move || picture(browser, &url, folder.path())).await.unwrap();
+    let (all, colours) =
+        tokio::task::spawn_blocking(move || picture(browser, &url, folder.path())).await.unwrap();
     let most = colours.values().copied().max().unwrap();
     assert!(colours.len() > 50, "{} colours: a blank page", colours.len());
     assert!(most < all as usize * 97 / 100, "{most} of {all} pixels are of one colour");

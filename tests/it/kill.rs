@@ -19,7 +19,12 @@ const PEOPLE: usize = 6;
 const GIVE_UP: Duration = Duration::from_secs(60);
 
 /// One person, scanning without a pause: the answers they hold, by the id of their scan.
-async fn scan_on(client: Client, codes: Vec<String>, stop: Arc<AtomicBool>, retries: Arc<AtomicUsize>) -> Vec<Uuid> {
+async fn scan_on(
+    client: Client,
+    codes: Vec<String>,
+    stop: Arc<AtomicBool>,
+    retries: Arc<AtomicUsize>,
+) -> Vec<Uuid> {
     let mut answered = Vec::new();
     for code in codes.iter().cycle() {
         if stop.load(Ordering::Relaxed) {
@@ -28,7 +33,8 @@ async fn scan_on(client: Client, codes: Vec<String>, stop: Arc<AtomicBool>, retr
         let body = json!({ "venue_code": code, "client_scan_id": Uuid::new_v4() }).to_string().into_bytes();
         let begun = Instant::now();
         loop {
-            let sent = client.try_send_raw(Method::POST, "/scans", Some(("application/json", body.clone()))).await;
+            let sent =
+                client.try_send_raw(Method::POST, "/scans", Some(("application/json", body.clone()))).await;
             match sent {
                 Ok(reply) if reply.status == 201 || reply.status == 200 => {
                     answered.push(reply.json()["scan_id"].as_str().unwrap().parse().unwrap());
@@ -77,8 +83,13 @@ async fn no_scan_that_was_answered_is_lost(#[case] form: Form) {
     for person in people {
         answered.extend(person.await.unwrap());
     }
-    let rows: Vec<Uuid> =
-        scan::Entity::find().select_only().column(scan::Column::Id).into_tuple().all(app.db().await).await.unwrap();
+    let rows: Vec<Uuid> = scan::Entity::find()
+        .select_only()
+        .column(scan::Column::Id)
+        .into_tuple()
+        .all(app.db().await)
+        .await
+        .unwrap();
     let mut times: HashMap<Uuid, usize> = HashMap::new();
     for id in rows {
         *times.entry(id).or_default() += 1;
@@ -88,5 +99,9 @@ async fn no_scan_that_was_answered_is_lost(#[case] form: Form) {
     eprintln!("{KILLS} kills, {} scans answered, {retries} sent again, {} rows", answered.len(), times.len());
     assert!(wrong.is_empty(), "of {} answered scans {} are not there once", answered.len(), wrong.len());
     assert!(answered.len() > 500 && retries > 50, "{} scans, {retries} retries: too quiet", answered.len());
-    assert_eq!(times.len(), answered.len(), "nothing is there that nobody was told of: each was sent until it was answered");
+    assert_eq!(
+        times.len(),
+        answered.len(),
+        "nothing is there that nobody was told of: each was sent until it was answered"
+    );
 }

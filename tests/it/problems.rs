@@ -26,11 +26,15 @@ async fn bodies_are_strict_and_bounded(#[case] form: Form) {
     raw(&client, json_type, "[]").await.problem(422, "invalid");
     raw(&client, json_type, "null").await.problem(422, "invalid");
 
-    let problem = client.post("/auth/codes", json!({ "phone": "15400000001", "role": "administrator" })).await;
+    let problem =
+        client.post("/auth/codes", json!({ "phone": "15400000001", "role": "administrator" })).await;
     let problem = problem.problem(422, "unknown_field");
     assert_eq!(problem["errors"][0]["field"], "role");
     let problem = client.post("/auth/codes", json!({})).await.problem(422, "invalid");
-    assert_eq!((&problem["errors"][0]["field"], &problem["errors"][0]["code"]), (&json!("phone"), &json!("missing")));
+    assert_eq!(
+        (&problem["errors"][0]["field"], &problem["errors"][0]["code"]),
+        (&json!("phone"), &json!("missing"))
+    );
 
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""] {
         raw(&client, kind, good).await.problem(415, "unsupported_media_type");
@@ -52,9 +56,11 @@ async fn what_is_not_there_is_said(#[case] form: Form) {
     for path in ["/nothing", "/api/v1", "/api/v2/me", "/no/where", "/me/nothing"] {
         client.get(path).await.problem(404, "not_found");
     }
-    for (method, path, allowed) in
-        [(Method::GET, "/auth/codes", "POST"), (Method::PUT, "/me", "GET, DELETE"), (Method::POST, "/healthz", "GET")]
-    {
+    for (method, path, allowed) in [
+        (Method::GET, "/auth/codes", "POST"),
+        (Method::PUT, "/me", "GET, DELETE"),
+        (Method::POST, "/healthz", "GET"),
+    ] {
         let reply = client.send(method, path, None).await;
         assert_eq!(reply.header("allow"), allowed, "{path}");
         reply.problem(405, "method_not_allowed");

@@ -66,9 +66,7 @@ async fn offline_scans_come_in_a_batch(#[case] form: Form) {
     let Some(app) = TestApp::start(form).await else { return };
     let (a, b) = (app.venue("甲店", "market").await, app.venue("乙店", "bank").await);
     let citizen = app.citizen().await;
-    let scan = |code: &str, away: i64| {
-        json!({ "venue_code": code, "client_scan_id": Uuid::new_v4().to_string(), "scanned_at": app.clock.rfc3339(away) })
-    };
+    let scan = |code: &str, away: i64| json!({ "venue_code": code, "client_scan_id": Uuid::new_v4().to_string(), "scanned_at": app.clock.rfc3339(away) });
     let hour = 3_600_000;
     let scans = vec![
         scan(&a.code_in, -5 * hour),
@@ -112,7 +110,11 @@ async fn the_servers_time_wins_when_the_clients_is_near(#[case] form: Form) {
         let reply = citizen.post("/scans", body).await;
         assert!(reply.status == 422 || reply.status == 201, "{}", reply.text());
         if reply.status == 201 {
-            assert_ne!(reply.json()["scanned_at"], json!(app.clock.rfc3339(away)), "no scans of the future or of long ago");
+            assert_ne!(
+                reply.json()["scanned_at"],
+                json!(app.clock.rfc3339(away)),
+                "no scans of the future or of long ago"
+            );
         }
     }
     let body = json!({ "venue_code": venue.code_in, "client_scan_id": Uuid::new_v4(), "companions": 100 });
@@ -130,7 +132,8 @@ async fn no_forged_code_is_taken(#[case] form: Form) {
     let real: Vec<char> = venue.code_in.chars().collect();
     let mut forged: Vec<String> = Vec::new();
     for at in 0..real.len() {
-        for other in "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().filter(|c| !c.eq_ignore_ascii_case(&real[at])) {
+        for other in "0123456789ABCDEFGHJKMNPQRSTVWXYZ".chars().filter(|c| !c.eq_ignore_ascii_case(&real[at]))
+        {
             let mut code = real.clone();
             code[at] = other;
             forged.push(code.into_iter().collect());
@@ -157,7 +160,12 @@ async fn no_forged_code_is_taken(#[case] form: Form) {
                     .map(|c| json!({ "venue_code": c, "client_scan_id": Uuid::new_v4().to_string() }))
                     .collect();
                 let answer = citizen.post("/scans/batch", json!({ "scans": scans })).await.ok(200);
-                answer["results"].as_array().unwrap().iter().filter(|r| r["problem"]["code"] != "code_invalid").count()
+                answer["results"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter(|r| r["problem"]["code"] != "code_invalid")
+                    .count()
             }
         })
         .buffer_unordered(8)

@@ -25,7 +25,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
 ];
 
 /// What production refuses beyond that.
-const REFUSED_IN_PRODUCTION: &[&str] = &["http.public_url", "database.url", "gateways", "limits.allow_test_numbers"];
+const REFUSED_IN_PRODUCTION: &[&str] =
+    &["http.public_url", "database.url", "gateways", "limits.allow_test_numbers"];
 
 fn refusal(binary: &str, settings: &[(&str, &str)]) -> (Option<i32>, String, Duration) {
     let folder = tempfile::tempdir().unwrap();

@@ -267,7 +267,8 @@ async fn a_number_is_changed_by_a_code_to_the_new_one(#[case] form: Form) {
 #[tokio::test]
 async fn numbers_are_parsed_at_the_edge(#[case] form: Form) {
     let Some(app) = TestApp::start(form).await else { return };
-    for phone in ["", "12345", "12800138000", "1540000000", "+999999999999", "１５４００００００００"] {
+    for phone in ["", "12345", "12800138000", "1540000000", "+999999999999", "１５４００００００００"]
+    {
         ask(&app, phone).await.problem(422, "phone_invalid");
     }
     assert_eq!(ask(&app, "+86 154-9999-0001").await.status, 202);

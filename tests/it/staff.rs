@@ -33,7 +33,10 @@ async fn a_one_time_password_serves_once(#[case] form: Form) {
     log_in(&app, "nobody", PASSWORD, None).await.problem(401, "credentials_invalid");
     let code = one_time(url, &app, 0);
     let session = log_in(&app, "li.wei", PASSWORD, Some(&code)).await.ok(201);
-    assert_eq!((&session["staff"]["role"], &session["staff"]["division"]), (&json!("official"), &json!("5301")));
+    assert_eq!(
+        (&session["staff"]["role"], &session["staff"]["division"]),
+        (&json!("official"), &json!("5301"))
+    );
     log_in(&app, "li.wei", PASSWORD, Some(&code)).await.problem(401, "credentials_invalid");
     app.clock.advance(60_000).await;
     log_in(&app, "li.wei", PASSWORD, Some(&one_time(url, &app, 0))).await.ok(201);
@@ -88,7 +91,8 @@ async fn ten_wrong_passwords_lock_the_account_for_a_while(#[case] form: Form) {
 }
 
 async fn appoint(by: &Client, name: &str, role: &str, division: &str) -> Reply {
-    let body = json!({ "username": name, "password": "a long enough one", "role": role, "division": division });
+    let body =
+        json!({ "username": name, "password": "a long enough one", "role": role, "division": division });
     by.post("/staff", body).await
 }
 

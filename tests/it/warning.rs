@@ -1,7 +1,7 @@
 //! The whole way: people scan, one of them falls ill, the others are found, warned once, and their receipts counted.
 
-use mashang_tests::persona::Citizen;
 use mashang_tests::app::eventually;
+use mashang_tests::persona::Citizen;
 use mashang_tests::{Form, TestApp};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -111,5 +111,8 @@ async fn everybody_who_was_exposed_is_warned_exactly_once(#[case] form: Form) {
     assert_eq!(late.post(&receipt, json!({})).await.status, 404, "somebody else's notice is not there");
     let state: Value = official.get(&alert).await.ok(200);
     assert!(["done", "sending"].contains(&state["state"].as_str().unwrap()), "{state}");
-    assert!(state["seconds_to_last_accepted"].is_number() && state["seconds_to_last_receipt"].is_number(), "{state}");
+    assert!(
+        state["seconds_to_last_accepted"].is_number() && state["seconds_to_last_receipt"].is_number(),
+        "{state}"
+    );
 }

@@ -108,13 +108,18 @@ impl TestApp {
         }
         let config = self.path("notifier.toml");
         let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
-        self.notifier = Some(Process::start("mashang-notifier", &args, &self.env, &self.path("notifier.log"))?);
+        self.notifier =
+            Some(Process::start("mashang-notifier", &args, &self.env, &self.path("notifier.log"))?);
         let (begun, client) = (Instant::now(), Client::new(&self.notifier_url));
         while client.try_send_raw(reqwest::Method::GET, "/healthz", None).await.is_err() {
             let notifier = self.notifier.as_mut().context("just started")?;
             let ended = notifier.wait(Duration::from_millis(25));
             anyhow::ensure!(ended.is_none(), "the notifier ended: {}", notifier.log_text());
-            anyhow::ensure!(begun.elapsed() < PATIENCE, "the notifier does not answer: {}", notifier.log_text());
+            anyhow::ensure!(
+                begun.elapsed() < PATIENCE,
+                "the notifier does not answer: {}",
+                notifier.log_text()
+            );
         }
         Ok(())
     }

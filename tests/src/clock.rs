@@ -25,7 +25,8 @@ impl TestClock {
         let offset = self.offset.fetch_add(millis, Ordering::SeqCst) + millis;
         // Written beside and renamed: nobody reads half a number.
         let fresh = self.file.with_extension("new");
-        let written = std::fs::write(&fresh, offset.to_string()).and_then(|()| std::fs::rename(&fresh, &self.file));
+        let written =
+            std::fs::write(&fresh, offset.to_string()).and_then(|()| std::fs::rename(&fresh, &self.file));
         assert!(written.is_ok(), "the clock's file cannot be written");
         tokio::time::sleep(NOTICED).await;
     }

@@ -114,7 +114,8 @@ impl TestApp {
 
     /// A new member of staff without a one-time password. An empty division means everywhere.
     pub async fn staff(&self, role: Role, division: &str) -> Staff {
-        let username = format!("{}-{}", role.as_str().replace('_', "-"), &Uuid::new_v4().simple().to_string()[20..]);
+        let username =
+            format!("{}-{}", role.as_str().replace('_', "-"), &Uuid::new_v4().simple().to_string()[20..]);
         self.add_staff(&username, role, division, true).await;
         let body = json!({ "username": username, "password": PASSWORD });
         let session = self.anyone().post("/staff/sessions", body).await.ok(201);

@@ -15,7 +15,8 @@ const START: Duration = Duration::from_secs(60);
 /// The path of a binary of this workspace, beside the test executable.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
+    let folder =
+        test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
     let path = folder.join(name);
     ensure!(path.is_file(), "{} is not built: `cargo build --workspace` makes it", path.display());
     Ok(path)
