@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "protection/bench.rs"]
+#[expect(dead_code, reason = "the protection tests use all of it")]
 mod bench;
 mod support;
 
