@@ -429,7 +429,7 @@ impl Read for Million {
                 at: (n * 2).cast_signed(),
                 person: 1 + (n * 7919) % 50_000,
                 venue: n % 4,
-                out: n % 3 == 0,
+                out: n.is_multiple_of(3),
             };
             self.line = if n == 0 { file(&[]) } else { row.line() }.into_bytes();
             (self.next, self.at) = (n + 1, 0);

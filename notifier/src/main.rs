@@ -72,8 +72,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// Loads the settings and refuses dangerous ones, each with its own sentence.
 fn settings(file: Option<&Path>) -> anyhow::Result<Arc<Settings>> {
     let settings = mashang_config::load(file)?;
-    let refusals: Vec<String> =
+    let mut refusals: Vec<String> =
         mashang_config::check::check(&settings).iter().map(ToString::to_string).collect();
+    if settings.production() && settings.gateways.is_empty() {
+        refusals.push("gateways = []: the notifier of a production needs at least one".to_owned());
+    }
     if !refusals.is_empty() {
         bail!("配置被拒绝 · the settings are refused:\n  {}", refusals.join("\n  "));
     }

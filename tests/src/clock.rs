@@ -33,7 +33,7 @@ impl TestClock {
 
     /// What the processes call now.
     pub fn now(&self) -> Timestamp {
-        Timestamp(chrono::Utc::now().timestamp_millis() + self.offset.load(Ordering::SeqCst))
+        Timestamp(mashang_infra::clock::Clock::system().now().millis() + self.offset.load(Ordering::SeqCst))
     }
 
     /// An instant so many milliseconds away from now, as RFC 3339.

@@ -44,7 +44,8 @@ async fn first_administrator(app: &App) -> anyhow::Result<Option<String>> {
         division: Division::everywhere(),
         totp: false,
     };
-    let appointed = staff::appoint(&app.db, &app.keys, &Actor::System("first start"), appointment, app.clock.now()).await;
+    let appointed =
+        staff::appoint(&app.db, &app.keys, &Actor::System("first start"), appointment, app.clock.now()).await;
     appointed.map_err(|p| anyhow::anyhow!("the first administrator: {p}"))?;
     Ok(Some(password))
 }

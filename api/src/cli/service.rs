@@ -30,7 +30,11 @@ pub(super) struct Service {
 
 impl Service {
     /// Starts everything, or nothing.
-    pub(super) async fn start(settings: Settings, telemetry: Telemetry, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        settings: Settings,
+        telemetry: Telemetry,
+        lifecycle: &Lifecycle,
+    ) -> anyhow::Result<Self> {
         lifecycle.spawn("metrics", telemetry.clone().keep_folding(lifecycle.soft.clone()));
         let app = web::Data::new(crate::start::build(settings, telemetry, lifecycle.clone()).await?);
         let notifier = crate::start::embedded_notifier(&app).await?;

@@ -68,6 +68,10 @@ async fn read(payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Problem> {
 /// Parses JSON into a request type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    // serde reads a list where fields are wanted; we do not.
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::with_detail(Code::MalformedJson, "a JSON object is wanted"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
@@ -105,10 +109,12 @@ fn refusal(path: &str, error: &serde_json::Error) -> Problem {
 
 /// serde quotes the offending value; a number or a name must not come back in an answer or a log.
 fn scrubbed(text: &str) -> String {
-    match (text.find('"'), text.rfind('"')) {
-        (Some(a), Some(b)) if a < b => format!("{}…{}", &text[..a], &text[b + 1..]),
-        (Some(_) | None, Some(_) | None) => text.to_owned(),
-    }
+    let Some(a) = text.find(['"', '`']) else { return text.to_owned() };
+    let quote = &text[a..=a];
+    // The value ends where serde says what it expected; it may hold quotes itself.
+    let tail = text.rfind(", expected").map_or("", |at| &text[at..]);
+    let end = text[..text.len() - tail.len()].rfind(quote).filter(|b| *b > a);
+    end.map_or_else(|| format!("{}…{tail}", &text[..a]), |b| format!("{}…{}", &text[..a], &text[b + 1..]))
 }
 
 #[cfg(test)]
@@ -135,5 +141,18 @@ mod tests {
         assert_eq!(code("{\"n\":\"13800138000\"}"), Code::Invalid);
         let problem = parse::<Wanted>(b"{\"n\":\"13800138000\"}").expect_err("refused");
         assert!(!problem.body().to_string().contains("138001"), "values do not come back");
+        assert_eq!(code("[1]"), Code::MalformedJson);
+    }
+
+    #[test]
+    fn values_do_not_come_back() {
+        for (given, expected) in [
+            ("unknown variant `138`, expected `in` or `out`", "unknown variant …, expected `in` or `out`"),
+            ("invalid type: string \"a\"b\", expected i32", "invalid type: string …, expected i32"),
+            ("invalid value: integer `138`, expected u8", "invalid value: integer …, expected u8"),
+            ("an RFC 3339 time is wanted", "an RFC 3339 time is wanted"),
+        ] {
+            assert_eq!(scrubbed(given), expected);
+        }
     }
 }

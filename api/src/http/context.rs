@@ -56,6 +56,7 @@ impl Context {
         let header = |name: &str| request.headers().get(name).and_then(|v| v.to_str().ok());
         let harmless = |id: &&str| {
             (1..=64).contains(&id.len())
+                && id.bytes().any(|b| b.is_ascii_alphabetic())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
         let request_id =

@@ -80,6 +80,7 @@ async fn register_venue(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct VenueQuery {
+    #[param(inline)]
     state: Option<VenueState>,
     /// Division code; all that lie inside it.
     division: Option<String>,

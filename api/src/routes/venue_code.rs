@@ -112,6 +112,7 @@ async fn rotate_codes(
 #[into_params(parameter_in = Query)]
 struct ScreenQuery {
     /// `in` when absent.
+    #[param(inline)]
     direction: Option<Direction>,
     /// Id of a zone.
     zone: Option<Uuid>,

@@ -28,10 +28,13 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[into_params(parameter_in = Query)]
 struct PosterQuery {
     /// `in` when absent.
+    #[param(inline)]
     direction: Option<Direction>,
     /// `a4` when absent.
+    #[param(inline)]
     size: Option<Size>,
     /// `both` when absent.
+    #[param(inline)]
     lang: Option<Language>,
     /// Id or name of a zone.
     zone: Option<String>,
@@ -103,6 +106,7 @@ struct ArchiveQuery {
     /// Division code; my own division when absent.
     division: Option<String>,
     /// `approved` (when absent) or `pending`.
+    #[param(inline)]
     state: Option<VenueState>,
 }
 

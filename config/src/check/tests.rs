@@ -54,7 +54,6 @@ fn each_bad_setting_is_refused_by_name() {
         ("HTTP__REQUEST_TIMEOUT_SECONDS", "0", "http.request_timeout_seconds"),
         ("DATABASE__MAX_CONNECTIONS", "1", "database.max_connections"),
         ("DATABASE__ACQUIRE_TIMEOUT_MS", "1", "database.acquire_timeout_ms"),
-        ("REDIS__BLOCK_MS", "10", "redis.block_ms"),
         ("NOTIFIER__BATCH", "0", "notifier.batch"),
         ("NOTIFIER__SWEEP_MS", "1", "notifier.sweep_ms"),
         ("SCANS__GROUP_MAX", "100000", "scans.group_max"),

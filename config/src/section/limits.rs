@@ -18,8 +18,6 @@ pub struct Limits {
     pub code_failures_breaker: i64,
     pub code_answer_ms: u64,
     pub allow_test_numbers: bool,
-    pub requests_per_second_per_address: u32,
-    pub requests_burst_per_address: u32,
     pub staff_failures: i32,
     pub staff_lock_minutes: i64,
 }

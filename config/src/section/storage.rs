@@ -26,7 +26,6 @@ pub struct Redis {
     pub pool_size: usize,
     pub response_timeout_ms: u64,
     pub wait_timeout_ms: u64,
-    pub block_ms: u64,
     pub key_prefix: String,
 }
 

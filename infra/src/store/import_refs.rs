@@ -15,6 +15,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::scan::{array, postgres, venue_ref};
+use super::venue_code::{self, Door};
 use crate::db::Db;
 use crate::keys::{Field, KeyRing};
 
@@ -180,8 +181,8 @@ pub async fn create_venues(
     by: Option<Uuid>,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let active = |v: &NewVenue| venue::ActiveModel {
-        id: Set(Uuid::now_v7()),
+    let active = |(v, id): (&NewVenue, &Uuid)| venue::ActiveModel {
+        id: Set(*id),
         external_ref: Set(Some(v.reference.clone())),
         name: Set(v.name.clone()),
         category: Set(v.category),
@@ -204,8 +205,14 @@ pub async fn create_venues(
     let mut made = 0;
     for some in new.chunks(SQLITE_VALUES / 17) {
         let taken = OnConflict::column(venue::Column::ExternalRef).do_nothing().to_owned();
-        let insert = venue::Entity::insert_many(some.iter().map(active)).on_conflict(taken);
+        let ids: Vec<Uuid> = some.iter().map(|_| Uuid::now_v7()).collect();
+        let insert = venue::Entity::insert_many(some.iter().zip(&ids).map(active)).on_conflict(taken);
         made += insert.exec_without_returning(&*tx).await?;
+        let landed = venue::Entity::find().select_only().column(venue::Column::Id);
+        let landed: Vec<Uuid> = landed.filter(venue::Column::Id.is_in(ids)).into_tuple().all(&*tx).await?;
+        let doors: Vec<_> =
+            landed.into_iter().map(|venue_id| (Door { venue_id, zone_id: None }, 1)).collect();
+        venue_code::issue(&*tx, &doors, now).await?;
     }
     tx.commit().await?;
     Ok(made)

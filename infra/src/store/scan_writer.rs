@@ -179,7 +179,7 @@ impl Shared {
         metrics::histogram!("mashang_scan_group_size").record(group.len() as f64);
         let (scans, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.scan, w.answer)).unzip();
         let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
-        let mut parts = vec![0..scans.len()];
+        let mut parts: Vec<_> = std::iter::once(0..scans.len()).collect();
         while let Some(part) = parts.pop() {
             let outcome = self.record(&scans[part.clone()]).await;
             if part.len() > 1 && outcome.as_ref().is_err_and(is_divisible) {

@@ -50,7 +50,7 @@ async fn take(
             timestamp: header("webhook-timestamp"),
             signature: header("webhook-signature"),
         };
-        let now = Timestamp(chrono::Utc::now().timestamp_millis());
+        let now = Timestamp(mashang_infra::clock::Clock::system().now().millis());
         if WebhookSecret::parse(WEBHOOK_SECRET).unwrap().verify(headers, &body, now).is_err() {
             return HttpResponse::Unauthorized().finish();
         }
@@ -105,7 +105,7 @@ async fn a_receipt_signed_with_another_key_is_refused() {
     let secret = WebhookSecret::parse("whsec_YW5vdGhlciBrZXk=").unwrap();
     let receiver = Receiver::start(ReceiptFormat::Webhook);
     mashang_notifier::gateway::http::install_tls();
-    let now = chrono::Utc::now().timestamp();
+    let now = mashang_infra::clock::Clock::system().now().secs();
     let body = r#"{"id":"w0","status":"delivered"}"#;
     let answer = reqwest::Client::new()
         .post(&receiver.url)

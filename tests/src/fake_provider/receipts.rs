@@ -64,5 +64,5 @@ pub(super) fn sign(id: &str, at: i64, body: &[u8]) -> String {
 
 /// This host's clock, in seconds: signatures are refused when it is far from theirs.
 pub(super) fn now_secs() -> i64 {
-    chrono::Utc::now().timestamp()
+    mashang_infra::clock::Clock::system().now().secs()
 }

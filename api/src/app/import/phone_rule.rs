@@ -3,7 +3,7 @@
 /// The number of the n-th person of a file, counted from 1: a permutation of eight digits, so no two are equal below
 /// 100 million people. E.164 without its plus.
 pub fn phone_of_nth(n: u64) -> u64 {
-    86_154_0000_0000 + (n.wrapping_mul(48_271).wrapping_add(11)) % 100_000_000
+    8_615_400_000_000 + (n.wrapping_mul(48_271).wrapping_add(11)) % 100_000_000
 }
 
 #[cfg(test)]
