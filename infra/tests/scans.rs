@@ -193,7 +193,7 @@ async fn the_order_of_arrival_changes_nothing() {
             async move {
                 Chance(seed).shuffle(&mut scans);
                 for scan in scans {
-                    if seed % 3 == 0 {
+                    if seed.is_multiple_of(3) {
                         // Some upload several at once.
                         writer.record_all(vec![scan]).await.remove(0).expect("recorded");
                     } else {
