@@ -1,14 +1,14 @@
 //! Recording what a citizen scans: the code, the time, the writer. No query of its own on the way to the writer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use mashang_domain::time::{SECOND, Timestamp};
 use mashang_domain::venue::plausibility::Coordinates;
 use mashang_domain::venue::scan_time::{ScanTime, ScanTimeError, ScanTimeRules, scan_time};
 use mashang_domain::venue::{Direction, ScanSource, VenueState};
 use mashang_infra::store::scan_history::{self, PastScan};
-use mashang_infra::store::scan_writer::{NewScan, Outcome, RecordError, Recorded, answer_of};
+use mashang_infra::store::scan_writer::{NewScan, Outcome, RecordError, Recorded, answers_of};
 use uuid::Uuid;
 
 use super::venue::{PlaceRef, resolve_code};
@@ -47,28 +47,68 @@ pub struct Told {
 /// `code_invalid`, `code_revoked`, `venue_closed` (a scan made now; one made offline is recorded and doubted), `invalid`
 /// with `scanned_at_in_future`, `scanned_at_too_old` or a field that is out of bounds, `overloaded`, `unavailable`.
 pub async fn record(app: &App, citizen: &Citizen, scan: Scan) -> Answer<Told> {
-    check(app, &scan)?;
-    let (new, place) = match prepare(app, citizen, &scan).await {
-        Ok(prepared) => prepared,
-        // The code may have been replaced, or the venue closed, between a scan and its repetition.
-        Err(refused) => match answer_of(app.db.conn(), citizen.person_id, &scan.client_scan_id).await? {
-            Some(before) => return told(app, before, None).await,
-            None => return Err(refused),
-        },
-    };
-    let recorded = app.scans.record(new).await.map_err(not_recorded)?;
-    told(app, recorded, Some(&place)).await
+    let answers = record_batch(app, citizen, vec![Ok(scan)]).await;
+    answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal("a scan without an answer")))
 }
 
-/// Records the scans of one upload; each has its own answer.
+/// Records the scans of one upload; each has its own answer, in their order.
 pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>) -> Vec<Answer<Told>> {
-    let one = |scan: Answer<Scan>| async move {
-        match scan {
-            Ok(scan) => record(app, citizen, scan).await,
-            Err(problem) => Err(problem),
+    let (mut prepared, mut places, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    for scan in &scans {
+        match prepare(app, citizen, scan).await {
+            Ok((new, place)) => {
+                prepared.push(new);
+                places.push(place);
+                waiting.push(None);
+            }
+            Err(refused) => waiting.push(Some(refused)),
         }
-    };
-    join_all(scans.into_iter().map(one)).await
+    }
+    let before = answered_before(app, citizen, &scans, &waiting).await;
+    let mut recorded = app.scans.record_all(prepared).await.into_iter().zip(places);
+    let mut answers = Vec::with_capacity(scans.len());
+    for (scan, refused) in scans.iter().zip(waiting) {
+        let id = scan.as_ref().ok().map(|scan| scan.client_scan_id.as_str());
+        answers.push(match (refused, earlier(&before, id)) {
+            (None, _) => match recorded.next() {
+                Some((Ok(answer), place)) => told(app, answer, Some(&place)).await,
+                Some((Err(error), _)) => Err(not_recorded(error)),
+                None => Err(Problem::internal("a scan without an answer")),
+            },
+            (Some(_), Some(answer)) => told(app, answer, None).await,
+            (Some(refused), None) => Err(refused),
+        });
+    }
+    answers
+}
+
+/// Between a scan and its repetition the code may have been replaced, or the venue closed, or time passed: then the
+/// answer is that of before. A code that never was one has no before, and guessing costs the database nothing.
+async fn answered_before<'a>(
+    app: &App,
+    citizen: &Citizen,
+    scans: &'a [Answer<Scan>],
+    refused: &[Option<Problem>],
+) -> HashMap<&'a str, Recorded> {
+    let asked =
+        scans.iter().zip(refused).filter(|(_, refused)| refused.as_ref().is_some_and(may_have_been_good));
+    let ids: Vec<&str> =
+        asked.filter_map(|(scan, _)| scan.as_ref().ok()).map(|scan| scan.client_scan_id.as_str()).collect();
+    answers_of(app.db.conn(), citizen.person_id, &ids).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "earlier answers cannot be read");
+        HashMap::new()
+    })
+}
+
+fn may_have_been_good(refused: &Problem) -> bool {
+    let of_time = || refused.errors.iter().any(|e| e.field == "scanned_at");
+    matches!(refused.code, Code::CodeRevoked | Code::VenueClosed)
+        || (refused.code == Code::VenueCodeInvalid && refused.extra.contains_key("reason"))
+        || of_time()
+}
+
+fn earlier(before: &HashMap<&str, Recorded>, id: Option<&str>) -> Option<Recorded> {
+    id.and_then(|id| before.get(id)).cloned()
 }
 
 fn check(app: &App, scan: &Scan) -> Answer<()> {
@@ -82,7 +122,9 @@ fn check(app: &App, scan: &Scan) -> Answer<()> {
     Ok(())
 }
 
-async fn prepare(app: &App, citizen: &Citizen, scan: &Scan) -> Answer<(NewScan, PlaceRef)> {
+async fn prepare(app: &App, citizen: &Citizen, scan: &Answer<Scan>) -> Answer<(NewScan, PlaceRef)> {
+    let scan = scan.as_ref().map_err(Clone::clone)?;
+    check(app, scan)?;
     let s = &app.settings.scans;
     let rules =
         ScanTimeRules { tolerance_ms: s.clock_tolerance_seconds * SECOND, max_age_days: s.max_age_days };

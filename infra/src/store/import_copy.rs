@@ -46,9 +46,12 @@ pub(super) async fn copy(
     way: &mut Way,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let data = binary(rows, job.created_at);
+    let data = Arc::new(binary(rows, job.created_at));
     loop {
-        match copy_once(db, chunk, &data, *way, now).await.map_err(failed) {
+        // A task of its own: a COPY that is dropped in the middle leaves a connection in the pool that nobody can use.
+        let task = tokio::spawn(copy_once(db.clone(), chunk.clone(), Arc::clone(&data), *way, now));
+        let done = task.await.map_err(|e| DbErr::Custom(format!("the copying task ended: {e}")))?;
+        match done.map_err(failed) {
             Err(e) if *way == Way::Straight && sqlstate(&e).as_deref() == Some("23505") => *way = Way::Staged,
             other => return other,
         }
@@ -56,20 +59,20 @@ pub(super) async fn copy(
 }
 
 async fn copy_once(
-    db: &Db,
-    chunk: &import_chunk::Model,
-    data: &[u8],
+    db: Db,
+    chunk: import_chunk::Model,
+    data: Arc<Vec<u8>>,
     way: Way,
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
     let mut tx = db.conn().get_postgres_connection_pool().begin().await?;
     let conn = tx.acquire().await?;
     let new = match way {
-        Way::Straight => copy_into(conn, "scan", data).await?,
+        Way::Straight => copy_into(conn, "scan", &data).await?,
         Way::Staged => {
             let table = "CREATE TEMP TABLE IF NOT EXISTS scan_import (LIKE scan) ON COMMIT DELETE ROWS";
             sqlx::query(table).execute(&mut *conn).await?;
-            copy_into(conn, "scan_import", data).await?;
+            copy_into(conn, "scan_import", &data).await?;
             let merge = "INSERT INTO scan SELECT * FROM scan_import ON CONFLICT DO NOTHING";
             sqlx::query(merge).execute(&mut *conn).await?.rows_affected()
         }

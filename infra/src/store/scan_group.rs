@@ -206,14 +206,18 @@ fn answered(keys: &[Uuid], mut answers: HashMap<Uuid, Recorded>) -> Vec<Recorded
     told
 }
 
-/// The answer that a person's `client_scan_id` has had, if it has had one.
-pub async fn answer_of(
+/// The answers that a person's scans have had before, by `client_scan_id`.
+pub async fn answers_of<'a>(
     db: &impl ConnectionTrait,
     person_id: Uuid,
-    client_scan_id: &str,
-) -> Result<Option<Recorded>, DbErr> {
-    let key = key_of(person_id, client_scan_id);
-    Ok(known(db, &[key]).await?.remove(&key))
+    client_scan_ids: &[&'a str],
+) -> Result<HashMap<&'a str, Recorded>, DbErr> {
+    if client_scan_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<Uuid> = client_scan_ids.iter().map(|id| key_of(person_id, id)).collect();
+    let mut known = known(db, &keys).await?;
+    Ok(client_scan_ids.iter().zip(&keys).filter_map(|(id, key)| Some((*id, known.remove(key)?))).collect())
 }
 
 /// The answers to keys that are there already.

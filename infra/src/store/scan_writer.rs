@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::partition::{ensure_days_of, is_missing_partition, sqlstate};
 use super::scan_group::record_group;
-pub use super::scan_group::{NewScan, Outcome, Recorded, answer_of};
+pub use super::scan_group::{NewScan, Outcome, Recorded, answers_of};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::lifecycle::Lifecycle;
