@@ -66,7 +66,7 @@ async fn two_thousand_people_are_warned_exactly_once() {
         assert_once(&bench, &fake, &people);
         let progress = bench.progress(alert).await;
         assert_eq!((progress.count(Accepted), progress.counts.len()), (2_000, 1));
-        assert_eq!((progress.seconds_to_last_accepted, progress.seconds_to_last_receipt), (Some(0), None));
+        assert_eq!((progress.seconds_to_last_accepted, progress.seconds_to_last_receipt), (Some(0.0), None));
         let said = &fake.reached()[0];
         assert_eq!(
             (said.template.as_str(), said.variables.clone()),
@@ -224,7 +224,7 @@ async fn receipts_move_forward_only() {
         assert_eq!(receive(&[stranger, wrong_number, no_number]).await, (0, 0, 3));
         let progress = bench.progress(alert).await;
         assert_eq!((progress.count(Delivered), progress.count(Accepted)), (3, 1));
-        assert_eq!(progress.seconds_to_last_receipt, Some(7));
+        assert_eq!(progress.seconds_to_last_receipt, Some(7.0));
         running.stop().await;
     })
     .await;

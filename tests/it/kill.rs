@@ -73,7 +73,7 @@ async fn no_scan_that_was_answered_is_lost(#[case] form: Form) {
     let mut seed = 20_200_212_u64;
     for _ in 0..KILLS {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_millis(30 + (seed >> 33) % 170)).await;
+        tokio::time::sleep(Duration::from_millis(60 + (seed >> 33) % 400)).await;
         app.api().kill();
         app.start_api().unwrap();
     }

@@ -70,7 +70,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     // serde reads a list where fields are wanted; we do not.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-        return Err(Problem::with_detail(Code::MalformedJson, "a JSON object is wanted"));
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|e| refusal("", &e))?;
+        return Err(Problem::with_detail(Code::Invalid, "a JSON object is wanted"));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|e| {
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(code("{\"n\":\"13800138000\"}"), Code::Invalid);
         let problem = parse::<Wanted>(b"{\"n\":\"13800138000\"}").expect_err("refused");
         assert!(!problem.body().to_string().contains("138001"), "values do not come back");
-        assert_eq!(code("[1]"), Code::MalformedJson);
+        assert_eq!(code("[1]"), Code::Invalid);
     }
 
     #[test]

@@ -99,15 +99,15 @@ pub async fn approvals(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Ap
 }
 
 /// What an alert came to, counted in deliveries.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Progress {
     pub counts: BTreeMap<DeliveryState, i64>,
     /// Notices that were merged into an earlier warning.
     pub merged: i64,
     /// Sends that may have warned a person twice.
     pub possible_duplicates: i64,
-    pub seconds_to_last_accepted: Option<i64>,
-    pub seconds_to_last_receipt: Option<i64>,
+    pub seconds_to_last_accepted: Option<f64>,
+    pub seconds_to_last_receipt: Option<f64>,
 }
 
 impl Progress {
@@ -136,7 +136,7 @@ pub async fn progress(db: &impl ConnectionTrait, alert: &alert::Model) -> Result
             settled = settled.max(row.try_get("", "settled")?);
         }
     }
-    let since = |at: Option<Timestamp>| Some((at? - alert.decided_at?).max(0) / 1_000);
+    let since = |at: Option<Timestamp>| Some((at? - alert.decided_at?).max(0) as f64 / 1_000.0);
     progress.seconds_to_last_accepted = since(accepted);
     progress.seconds_to_last_receipt = since(settled);
     let raw = Raw::new(db, "SELECT count(*) AS n FROM notice WHERE merged_into IS NOT NULL AND alert_id = ");

@@ -1,3 +1,5 @@
+//! The chain of the audit log holds, names its first bad row, and cannot be changed through the application.
+
 use mashang_domain::person::Actor;
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;

@@ -1,3 +1,5 @@
+//! The end of an operation: two administrators, interrupted at every step, nothing readable afterwards.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The nightly job, with the clock moved: what is too old goes, what is younger stays.
+
 use std::collections::BTreeMap;
 
 use mashang_domain::person::Actor;

@@ -51,6 +51,7 @@ impl Bench {
                 "id, kind, digest, lines_done, recorded, repeats, rejected, created_at, updated_at",
                 format!("{id}, 'visits', {bytes}, 1, 1, 0, 0, {at}, {at}"),
             ),
+            "import_chunk" => ("job_id, number, digest, lines, rejected", format!("{id}, 0, {bytes}, 1, 0")),
             "infection_case" => (
                 "id, person_id, division_code, reported_at, window_start, window_end, key_version, created_by, created_at",
                 format!("{id}, {id}, '530102', {at}, {at}, {at}, 1, {id}, {at}"),

@@ -71,8 +71,8 @@ pub struct View {
     /// People who want to be called.
     pub call_back: i64,
     /// From the approval.
-    pub seconds_to_last_accepted: Option<i64>,
-    pub seconds_to_last_receipt: Option<i64>,
+    pub seconds_to_last_accepted: Option<f64>,
+    pub seconds_to_last_receipt: Option<f64>,
 }
 
 impl From<alert::Model> for Summary {
