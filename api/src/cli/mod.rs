@@ -100,9 +100,10 @@ fn init_telemetry(settings: &Settings, quiet: bool) -> anyhow::Result<Telemetry>
 }
 
 /// A line for whoever runs the command.
-#[expect(clippy::print_stdout, reason = "this is the one place that prints for people and scripts")]
 pub(crate) fn say(line: &str) {
-    println!("{line}");
+    use std::io::Write;
+    // Whoever listened may have gone (`| head`): that is no failure of the command.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
