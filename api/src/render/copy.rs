@@ -7,12 +7,12 @@ use super::choice::Language;
 
 /// The same thing said twice.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Said {
-    pub(crate) zh: &'static str,
-    pub(crate) en: &'static str,
+pub struct Said {
+    pub zh: &'static str,
+    pub en: &'static str,
 }
 
-const fn said(zh: &'static str, en: &'static str) -> Said {
+pub(crate) const fn said(zh: &'static str, en: &'static str) -> Said {
     Said { zh, en }
 }
 
@@ -56,7 +56,7 @@ pub(crate) const PRIVACY_SHORT: Said = said("本码仅用于疫情防控", "For 
 
 impl Said {
     /// Both languages on one line, or the one that is wanted.
-    pub(crate) fn inline(&self, language: Language) -> String {
+    pub fn inline(&self, language: Language) -> String {
         match language {
             Language::Zh => self.zh.to_owned(),
             Language::En => self.en.to_owned(),

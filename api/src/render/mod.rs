@@ -1,4 +1,5 @@
-//! Posters: what a venue prints and hangs at its door, so that a phone can find the right place and direction.
+//! Posters: what a venue prints and hangs at its door, so that a phone can find the right place and direction. And
+//! documents: reports of several pages, drawn by the same hand.
 //!
 //! One layout makes a neutral drawing list and three writers turn it into PDF, PNG or SVG, so the forms cannot
 //! drift apart. PDF and PNG carry the outlines of a Chinese font found on the server ([`Fonts`]); SVG leaves the font
@@ -10,6 +11,7 @@
 mod archive;
 mod choice;
 mod copy;
+mod document;
 mod drawing;
 mod error;
 mod estimate;
@@ -28,6 +30,9 @@ use mashang_domain::venue::Direction;
 
 pub use archive::{ArchiveError, zip_posters};
 pub use choice::{Format, Language, Size};
+pub use copy::Said;
+pub(crate) use copy::said;
+pub use document::{Document, Part, Section, Table, print};
 pub use error::RenderError;
 pub use fonts::Fonts;
 pub use qr::qr_svg;
@@ -75,7 +80,7 @@ pub fn render(
         Format::Svg => Ok(svg::write(&layout::lay_out(poster, size, language, &estimate::Estimate)?)),
         Format::Pdf => {
             fonts.check()?;
-            pdf::write(&layout::lay_out(poster, size, language, fonts)?, fonts, poster.printed_on)
+            pdf::write(&[layout::lay_out(poster, size, language, fonts)?], fonts, poster.printed_on)
         }
         Format::Png => {
             fonts.check()?;

@@ -22,31 +22,44 @@ pub(crate) const EMBOLDEN: f32 = 0.028;
 
 const BLACK: Color = Color(0, 0, 0);
 
-/// The document, one page. The same drawing and day give the same bytes.
-pub(crate) fn write(drawing: &Drawing, fonts: &Fonts, day: NaiveDate) -> Result<Vec<u8>, RenderError> {
+/// The document, a page for each drawing. The same drawings and day give the same bytes.
+pub(crate) fn write(pages: &[Drawing], fonts: &Fonts, day: NaiveDate) -> Result<Vec<u8>, RenderError> {
     let mut document = Document::new_with(SerializeSettings { enable_tagging: false, ..Default::default() });
-    document.set_metadata(metadata(drawing, day));
+    let title = pages.first().map(|page| page.title.as_str()).unwrap_or_default();
+    document.set_metadata(metadata(title, day));
+    let mut loaded = Vec::new();
+    for drawing in pages {
+        draw_page(&mut document, drawing, fonts, &mut loaded)?;
+    }
+    document.finish().map_err(RenderError::pdf)
+}
+
+fn draw_page(
+    document: &mut Document,
+    drawing: &Drawing,
+    fonts: &Fonts,
+    loaded: &mut Vec<(Face, Font)>,
+) -> Result<(), RenderError> {
     let (width, height) = (drawing.width * drawing.scale, drawing.height * drawing.scale);
     let settings = PageSettings::from_wh(width, height).ok_or_else(|| RenderError::pdf("page size"))?;
     let mut page = document.start_page_with(settings);
     let mut surface = page.surface();
     surface.push_transform(&Transform::from_scale(drawing.scale, drawing.scale));
-    let mut pen = Pen { surface, fonts, loaded: Vec::new() };
+    let mut pen = Pen { surface, fonts, loaded };
     // The surface insists on being closed, so an error waits until it is.
     let drawn = drawing.items.iter().try_for_each(|item| pen.draw(item));
     pen.surface.pop();
     drop(pen);
     page.finish();
-    drawn?;
-    document.finish().map_err(RenderError::pdf)
+    drawn
 }
 
-fn metadata(drawing: &Drawing, day: NaiveDate) -> Metadata {
+fn metadata(title: &str, day: NaiveDate) -> Metadata {
     let year = u16::try_from(day.year()).unwrap_or_default();
     let (month, date) = (u8::try_from(day.month()), u8::try_from(day.day()));
     let made = DateTime::new(year).month(month.unwrap_or(1)).day(date.unwrap_or(1));
     Metadata::new()
-        .title(drawing.title.clone())
+        .title(title.to_owned())
         .language("zh-CN".to_owned())
         .creator("Mashang".to_owned())
         .creation_date(made)
@@ -56,7 +69,7 @@ struct Pen<'a> {
     surface: Surface<'a>,
     fonts: &'a Fonts,
     /// Faces of this document: one embedded subset each.
-    loaded: Vec<(Face, Font)>,
+    loaded: &'a mut Vec<(Face, Font)>,
 }
 
 impl Pen<'_> {

@@ -1,4 +1,4 @@
-//! Alerts: draft, decision, progress, report.
+//! Alerts: draft, decision, progress.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -25,7 +25,7 @@ use crate::state::App;
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_templates).service(draft_alert).service(list_alerts).service(show_alert);
     config.service(submit_alert).service(approve_alert).service(reject_alert).service(cancel_alert);
-    config.service(correct_alert).service(list_deliveries).service(alert_report);
+    config.service(correct_alert).service(list_deliveries);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -311,24 +311,4 @@ async fn list_deliveries(
         Delivery::of(d, phone)
     });
     Ok(web::Json(Page::of(items.collect(), limit, Delivery::cursor)))
-}
-
-/// The deliveries of an alert for a spreadsheet
-///
-/// Streamed. A cell that a spreadsheet would execute gets a leading apostrophe. People are named by their random id.
-#[utoipa::path(tag = "Alerts", security(("bearer" = [])), responses(
-    (status = 200, content_type = "text/csv", body = String), (status = 403, body = ProblemBody),
-    (status = 404, body = ProblemBody)))]
-#[get("/alerts/{id}/report.csv")]
-async fn alert_report(
-    app: web::Data<App>,
-    me: Staff<may::ReadAlerts>,
-    id: web::Path<Uuid>,
-) -> Answer<HttpResponse> {
-    use futures_util::StreamExt;
-    let table = report::table(&app, &office(&me), *id).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("text/csv; charset=utf-8")
-        .insert_header(("Content-Disposition", format!("attachment; filename=\"alert-{}.csv\"", *id)))
-        .streaming(Box::pin(table.map(|chunk| chunk.map(web::Bytes::from)))))
 }

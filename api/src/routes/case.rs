@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use mashang_domain::person::Phone;
 use mashang_domain::time::Timestamp;
 use mashang_domain::trace::{CaseFacts, Span};
+use mashang_entity::infection_case;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -15,12 +16,17 @@ use crate::error::Answer;
 use crate::http::auth::{Permission, Staff, may};
 use crate::http::body::Body;
 use crate::http::idempotency;
-use crate::http::page::Page;
+use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
 use crate::state::App;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(report_case).service(show_case).service(list_case_visits).service(add_case_visit);
+    config
+        .service(report_case)
+        .service(list_cases)
+        .service(show_case)
+        .service(list_case_visits)
+        .service(add_case_visit);
     config.service(change_case_visit).service(remove_case_visit);
 }
 
@@ -117,6 +123,46 @@ async fn report_case(
         Ok((StatusCode::CREATED, Case::from(case::report(&app, &office, report).await?)))
     })
     .await
+}
+
+/// A case in a list: whose it is stays closed until it is opened by itself.
+#[derive(Serialize, ToSchema)]
+struct CaseItem {
+    id: Uuid,
+    person_id: Uuid,
+    window: Window,
+    reported_at: Timestamp,
+    division_code: String,
+    created_by: Uuid,
+    created_at: Timestamp,
+}
+
+impl From<infection_case::Model> for CaseItem {
+    fn from(c: infection_case::Model) -> Self {
+        Self {
+            id: c.id,
+            person_id: c.person_id,
+            window: Window { start: c.window_start, end: c.window_end },
+            reported_at: c.reported_at,
+            division_code: c.division_code,
+            created_by: c.created_by,
+            created_at: c.created_at,
+        }
+    }
+}
+
+/// Cases, newest first
+#[utoipa::path(tag = "Cases", security(("bearer" = [])), params(PageQuery), responses(
+    (status = 200, body = Page<CaseItem>), (status = 403, body = ProblemBody)))]
+#[get("/cases")]
+async fn list_cases(
+    app: web::Data<App>,
+    me: Staff<may::ReportCases>,
+    page: web::Query<PageQuery>,
+) -> Answer<web::Json<Page<CaseItem>>> {
+    let limit = page.limit()?;
+    let rows = case::page(&app, &office(&me), page.after_id()?, limit + 1).await?;
+    Ok(web::Json(Page::of(rows.into_iter().map(CaseItem::from).collect(), limit, |c| cursor(c.id))))
 }
 
 /// A case

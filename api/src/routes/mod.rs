@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod alert_events;
+pub mod alert_report;
 pub mod audit;
 pub mod auth;
 pub mod case;
@@ -38,6 +39,7 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     trace::configure(config);
     alert::configure(config);
     alert_events::configure(config);
+    alert_report::configure(config);
     notice::configure(config);
     dispatch::configure(config);
     venue_import::configure(config);

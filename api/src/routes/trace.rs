@@ -26,7 +26,12 @@ use crate::http::server::ProblemBody;
 use crate::state::App;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(run_trace).service(show_trace).service(list_contacts).service(list_additions);
+    config
+        .service(run_trace)
+        .service(list_traces)
+        .service(show_trace)
+        .service(list_contacts)
+        .service(list_additions);
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -120,6 +125,52 @@ async fn run_trace(
         Ok((status, Trace::from(row)))
     })
     .await
+}
+
+/// A trace in a list.
+#[derive(Serialize, ToSchema)]
+struct TraceItem {
+    id: Uuid,
+    state: TraceState,
+    sha256: Option<String>,
+    failure: Option<String>,
+    counts: Option<Counts>,
+    division_code: String,
+    created_by: Uuid,
+    created_at: Timestamp,
+    frozen_at: Option<Timestamp>,
+}
+
+impl From<entity::Model> for TraceItem {
+    fn from(row: entity::Model) -> Self {
+        let Trace {
+            id,
+            state,
+            sha256,
+            failure,
+            counts,
+            division_code,
+            created_by,
+            created_at,
+            frozen_at,
+            ..
+        } = row.into();
+        Self { id, state, sha256, failure, counts, division_code, created_by, created_at, frozen_at }
+    }
+}
+
+/// Traces, newest first
+#[utoipa::path(tag = "Traces", security(("bearer" = [])), params(PageQuery), responses(
+    (status = 200, body = Page<TraceItem>), (status = 403, body = ProblemBody)))]
+#[get("/traces")]
+async fn list_traces(
+    app: web::Data<App>,
+    me: Staff<may::Trace>,
+    page: web::Query<PageQuery>,
+) -> Answer<web::Json<Page<TraceItem>>> {
+    let limit = page.limit()?;
+    let rows = trace::page(&app, &office(&me), page.after_id()?, limit + 1).await?;
+    Ok(web::Json(Page::of(rows.into_iter().map(TraceItem::from).collect(), limit, |t| cursor(t.id))))
 }
 
 /// A trace

@@ -6,7 +6,7 @@ use mashang_domain::trace::{Edit, EditAction, Place, Span};
 use mashang_entity::{case_edit, infection_case};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, sea_query::OnConflict,
+    QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
@@ -40,6 +40,21 @@ pub async fn by_ids(
         .order_by_asc(infection_case::Column::Id)
         .all(db)
         .await
+}
+
+/// Cases of this division, newest first; `before` is the id of the last of the page before.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    division: &Division,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<infection_case::Model>, DbErr> {
+    let mut query = infection_case::Entity::find()
+        .filter(infection_case::Column::DivisionCode.starts_with(division.prefix()));
+    if let Some(id) = before {
+        query = query.filter(infection_case::Column::Id.lt(id));
+    }
+    query.order_by_desc(infection_case::Column::Id).limit(limit).all(db).await
 }
 
 /// The corrections of these cases, by case and visit.

@@ -151,3 +151,18 @@ pub async fn divisions_of(
         .await?;
     Ok(pairs.into_iter().collect())
 }
+
+/// The user names of members of staff, by id, for a report that says who decided.
+pub async fn usernames(
+    db: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<std::collections::HashMap<Uuid, String>, DbErr> {
+    let pairs = staff::Entity::find()
+        .select_only()
+        .columns([staff::Column::Id, staff::Column::Username])
+        .filter(staff::Column::Id.is_in(ids))
+        .into_tuple::<(Uuid, String)>()
+        .all(db)
+        .await?;
+    Ok(pairs.into_iter().collect())
+}

@@ -137,6 +137,20 @@ pub async fn by_id(
         .await
 }
 
+/// Traces of this division, newest first; `before` is the id of the last of the page before.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    division: &Division,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<trace::Model>, DbErr> {
+    let mut query = trace::Entity::find().filter(trace::Column::DivisionCode.starts_with(division.prefix()));
+    if let Some(id) = before {
+        query = query.filter(trace::Column::Id.lt(id));
+    }
+    query.order_by_desc(trace::Column::Id).limit(limit).all(db).await
+}
+
 /// Which contacts a page shows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {

@@ -4,6 +4,8 @@ pub mod decide;
 pub mod draft;
 pub mod notices;
 pub mod report;
+pub mod report_pdf;
+mod report_words;
 pub mod texts;
 pub mod view;
 

@@ -92,6 +92,17 @@ pub async fn show(app: &App, office: &Office, id: Uuid) -> Answer<Shown> {
     Ok(Shown { phone_masked: phone.map(|p| p.masked()), case, note })
 }
 
+/// Cases of the own division, newest first: no number is opened and nobody is shown. `before` is the id of the last of
+/// the page before.
+pub async fn page(
+    app: &App,
+    office: &Office,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Answer<Vec<infection_case::Model>> {
+    Ok(cases::page(app.db.conn(), &office.division, before, limit).await?)
+}
+
 /// The case, or 404 when it is none of this division's.
 pub(crate) async fn find(app: &App, office: &Office, id: Uuid) -> Answer<infection_case::Model> {
     let found = cases::by_id(app.db.conn(), id, &office.division).await?;

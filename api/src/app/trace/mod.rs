@@ -97,6 +97,11 @@ fn row_of(
     })
 }
 
+/// Traces of the own division, newest first; `before` is the id of the last of the page before.
+pub async fn page(app: &App, office: &Office, before: Option<Uuid>, limit: u64) -> Answer<Vec<trace::Model>> {
+    Ok(traces::page(app.db.conn(), &office.division, before, limit).await?)
+}
+
 /// A trace of the own division, or 404.
 pub async fn find(app: &App, office: &Office, id: Uuid) -> Answer<trace::Model> {
     let found = traces::by_id(app.db.conn(), id, &office.division).await?;

@@ -24,6 +24,7 @@ pub use decide::decide;
 pub use edit::edit;
 pub use import::{ImportReport, Rejected, import};
 pub use inside::{Inside, inside};
+pub(crate) use poster::not_drawn;
 pub use poster::{Made, PosterWish, make_poster};
 pub use register::{Registration, list, register};
 pub use resolve::{CodeEntry, PlaceRef, code_id, resolve_code};

@@ -141,10 +141,10 @@ fn tag(sheet: &Sheet, wish: &PosterWish) -> String {
 }
 
 /// What a client is told.
-pub(super) fn not_drawn(error: RenderError) -> Problem {
+pub(crate) fn not_drawn(error: RenderError) -> Problem {
     match error {
         RenderError::FontMissing | RenderError::GlyphMissing { .. } => {
-            tracing::warn!(error = %error, "a poster was not drawn");
+            tracing::warn!(error = %error, "a PDF or PNG was not drawn");
             Problem::with_detail(Code::FontMissing, error.to_string())
         }
         RenderError::TextTooLong { .. } => Problem::field("name", "too_long", error.to_string()),

@@ -4,6 +4,7 @@
 //! type, steps, hotline); the QR takes all the room between, so a short name or one language gives a larger code.
 
 mod band;
+pub(crate) mod flow;
 mod page;
 mod sheet;
 mod sticker;

@@ -10,6 +10,7 @@ mod login;
 mod receipt;
 mod record;
 mod sweep;
+mod tally;
 
 pub use claim::{Claim, NewAttempt, Unanswered, claim, logins, people, unanswered, write_attempts};
 pub use dead_letter::{dead_letters, of_alert, resend};
@@ -20,6 +21,7 @@ pub use sweep::{
     Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown,
     settle_calls, settle_without_receipt, take_due,
 };
+pub use tally::{Tally, tally};
 
 use mashang_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr};
