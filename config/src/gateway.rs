@@ -41,6 +41,12 @@ pub struct GatewaySettings {
     /// The key that signs our requests; for webhooks a Standard Webhooks secret (`whsec_` and base64).
     #[serde(default)]
     pub access_key_secret: SecretString,
+    /// The application at the provider that templates and signatures belong to (Tencent Cloud).
+    #[serde(default)]
+    pub app_id: String,
+    /// The provider's region (Tencent Cloud).
+    #[serde(default = "region")]
+    pub region: String,
     /// The approved SMS signature, without its brackets.
     #[serde(default)]
     pub sign_name: String,
@@ -84,6 +90,9 @@ fn timeout() -> u64 {
 }
 fn connect_timeout() -> u64 {
     1500
+}
+fn region() -> String {
+    "ap-guangzhou".to_owned()
 }
 
 impl GatewayKind {

@@ -12,6 +12,7 @@ use mashang_domain::time::Timestamp;
 use mashang_notifier::gateway::aliyun::sign::{
     AcsRequest, authorization, encode_pairs, signature, signed_headers, string_to_sign,
 };
+use mashang_notifier::gateway::tencent::sign::TcRequest;
 use mashang_notifier::receipt::ReceiptFormat;
 use mashang_notifier::standard_webhooks::{SignatureHeaders, WebhookSecret, string_to_sign_head};
 use serde::Deserialize;
@@ -122,6 +123,7 @@ fn signatures_and_receipts_match_the_vectors() {
 fn check_vector(vector: &Vector) -> bool {
     match vector.scheme.as_str() {
         "ACS3-HMAC-SHA256" => check_acs3(vector),
+        "TC3-HMAC-SHA256" => check_tc3(vector),
         "standard-webhooks/v1" => check_webhook(vector),
         _ => return false,
     }
@@ -196,6 +198,37 @@ fn check_acs3_steps(
     );
 }
 
+/// The body as the official SDK writes it, and as compact UTF-8.
+fn check_tc3(vector: &Vector) {
+    let inputs = &vector.inputs;
+    let compact = &vector.expected["compact_utf8"];
+    for (which, content_type, payload, expected) in [
+        ("sdk", text(inputs, "content_type"), text(inputs, "payload"), &vector.expected),
+        ("compact", text(compact, "content_type"), text(compact, "payload"), compact),
+    ] {
+        let id = format!("{} ({which})", vector.id);
+        let request = TcRequest {
+            host: text(inputs, "endpoint"),
+            service: text(inputs, "service"),
+            content_type,
+            body: payload.as_bytes(),
+            now: Timestamp::from_secs(inputs["unix_time"].as_i64().unwrap()),
+        };
+        let (key_id, secret) = (text(inputs, "access_key_id"), text(inputs, "access_key_secret"));
+        assert_eq!(request.scope(), text(&vector.expected, "credential_scope"), "{id}: scope");
+        assert_eq!(request.signed_headers(), text(expected, "signed_headers"), "{id}: signed headers");
+        assert_eq!(
+            request.canonical_request(),
+            text(expected, "canonical_request"),
+            "{id}: canonical request"
+        );
+        assert_eq!(request.string_to_sign(), text(expected, "string_to_sign"), "{id}: string to sign");
+        assert_eq!(request.signature(secret), text(expected, "signature"), "{id}: signature");
+        let authorization = request.authorization(key_id, secret);
+        assert_eq!(authorization, text(expected, "authorization"), "{id}: authorization");
+    }
+}
+
 fn check_webhook(vector: &Vector) {
     let (id, inputs, expected) = (&vector.id, &vector.inputs, &vector.expected);
     let secret = WebhookSecret::parse(text(inputs, "access_key_secret")).expect("a webhook secret");
@@ -216,6 +249,8 @@ fn check_callback(callback: &Callback) -> bool {
     let format = match (callback.provider.as_str(), callback.channel.as_str()) {
         ("aliyun", "sms") => ReceiptFormat::AliyunSms,
         ("aliyun", "voice") => ReceiptFormat::AliyunVoice,
+        ("tencent", "sms") => ReceiptFormat::TencentSms,
+        ("tencent", "voice") => ReceiptFormat::TencentVoice,
         ("webhook", _) => ReceiptFormat::Webhook,
         _ => return false,
     };

@@ -4,11 +4,14 @@
 //! A gateway signs, sends once, and translates; it never retries, sleeps or logs: that is the dispatcher's, who knows the
 //! queue. Each provider has one file; [`registry::build`] makes them from the settings.
 
+mod account;
 pub mod aliyun;
+mod apart;
 mod batch;
 pub mod http;
 pub mod log;
 pub mod registry;
+pub mod tencent;
 pub mod webhook;
 
 use std::fmt::Debug;

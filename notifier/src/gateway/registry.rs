@@ -7,6 +7,7 @@ use mashang_config::gateway::{GatewayKind, GatewaySettings};
 use mashang_domain::delivery::Channel;
 
 use super::aliyun::{AliyunSms, AliyunVoice};
+use super::tencent::{TencentSms, TencentVoice};
 use super::webhook::Webhook;
 use super::{Gateway, LogGateway, Now};
 
@@ -14,13 +15,13 @@ use super::{Gateway, LogGateway, Now};
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error(
-        "gateway `{gateway}`: kind `{kind}` is not part of this release; use aliyun_sms, aliyun_voice, webhook_sms, webhook_voice or log"
+        "gateway `{gateway}`: kind `{kind}` is not part of this release; use aliyun_sms, aliyun_voice, tencent_sms, tencent_voice, webhook_sms, webhook_voice or log"
     )]
     NotInThisRelease { gateway: String, kind: GatewayKind },
     #[error("gateway `{gateway}`: `{key}` is missing")]
     Missing { gateway: String, key: &'static str },
     #[error(
-        "gateway `{gateway}`: `endpoint` does not fit the kind (a URL without query; without path for Aliyun; a file for log)"
+        "gateway `{gateway}`: `endpoint` does not fit the kind (a URL without query; without path for Aliyun and Tencent; a file for log)"
     )]
     Endpoint { gateway: String },
     #[error("gateway `{gateway}`: `access_key_secret` of a webhook is `whsec_` and base64")]
@@ -56,12 +57,9 @@ fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Re
         GatewayKind::WebhookSms => to.push(Arc::new(Webhook::new(table, Channel::Sms, now)?)),
         GatewayKind::WebhookVoice => to.push(Arc::new(Webhook::new(table, Channel::Voice, now)?)),
         GatewayKind::Log => add_log(LogGateway::new(table, Channel::Sms, now)?, to),
-        GatewayKind::TencentSms
-        | GatewayKind::TencentVoice
-        | GatewayKind::TwilioSms
-        | GatewayKind::TwilioVoice
-        | GatewayKind::HuaweiSms
-        | GatewayKind::Email => {
+        GatewayKind::TencentSms => to.push(Arc::new(TencentSms::new(table, now)?)),
+        GatewayKind::TencentVoice => to.push(Arc::new(TencentVoice::new(table, now)?)),
+        GatewayKind::TwilioSms | GatewayKind::TwilioVoice | GatewayKind::HuaweiSms | GatewayKind::Email => {
             return Err(BuildError::NotInThisRelease { gateway: table.name.clone(), kind: table.kind });
         }
     }

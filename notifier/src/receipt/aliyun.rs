@@ -1,11 +1,9 @@
 //! SmsReport and VoiceReport: JSON arrays with times in Beijing time and numbers in strings.
 
-use chrono::NaiveDateTime;
-use mashang_domain::time::{HOUR, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{NotAReceipt, Receipt, Report, each, phone};
+use super::{NotAReceipt, Receipt, Report, beijing_time, each, given, phone, text};
 
 #[derive(Deserialize)]
 struct SmsEntry {
@@ -68,27 +66,10 @@ fn entries(body: &[u8]) -> Result<Vec<Value>, NotAReceipt> {
     serde_json::from_slice(body).map_err(|_| NotAReceipt)
 }
 
-/// The page shows strings where others would write numbers; both are taken.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn given(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
-}
-
-/// `2026-11-23 16:00:03` in Beijing, which has no daylight saving time.
-fn beijing_time(text: &str) -> Option<Timestamp> {
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
-    Some(Timestamp(local.and_utc().timestamp_millis()) - 8 * HOUR)
-}
-
 #[cfg(test)]
 mod tests {
+    use mashang_domain::time::Timestamp;
+
     use super::*;
 
     #[test]

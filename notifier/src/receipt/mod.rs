@@ -1,16 +1,19 @@
 //! Receipts: what a provider reports after it took a message.
 //!
 //! Parsing is pure. A receipt may come twice, out of order, or for an attempt we do not know: the caller looks the attempt
-//! up ([`crate::gateway::ReceiptMatch`]), moves its state forward only, and never makes one from a receipt. Aliyun does not
-//! sign its receipts; a secret last path segment ([`path_secret_matches`]) stands in for it. Webhook receipts are signed.
+//! up ([`crate::gateway::ReceiptMatch`]), moves its state forward only, and never makes one from a receipt. Aliyun and
+//! Tencent do not sign their receipts; a secret last path segment ([`path_secret_matches`]) stands in for that. Webhook receipts are signed.
 
 mod aliyun;
+mod tencent;
 mod webhook;
 
+use chrono::NaiveDateTime;
 use mashang_config::gateway::GatewayKind;
 use mashang_domain::person::Phone;
-use mashang_domain::time::Timestamp;
+use mashang_domain::time::{HOUR, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 /// One provider's word about one message to one person.
@@ -53,6 +56,10 @@ pub enum ReceiptFormat {
     AliyunSms,
     /// VoiceReport, help.aliyun.com/zh/vms/voicereport-6
     AliyunVoice,
+    /// SMS status callback, cloud.tencent.com/document/api/382/59178
+    TencentSms,
+    /// Voice status callback, cloud.tencent.com/document/product/1128/51534
+    TencentVoice,
     /// `{"id", "to"?, "status": "delivered"|.., "ref"?, "code"?, "at"?}` or a list of them, signed by Standard Webhooks.
     Webhook,
 }
@@ -72,9 +79,9 @@ impl ReceiptFormat {
             GatewayKind::AliyunSms => Some(Self::AliyunSms),
             GatewayKind::AliyunVoice => Some(Self::AliyunVoice),
             GatewayKind::WebhookSms | GatewayKind::WebhookVoice => Some(Self::Webhook),
-            GatewayKind::TencentSms
-            | GatewayKind::TencentVoice
-            | GatewayKind::TwilioSms
+            GatewayKind::TencentSms => Some(Self::TencentSms),
+            GatewayKind::TencentVoice => Some(Self::TencentVoice),
+            GatewayKind::TwilioSms
             | GatewayKind::TwilioVoice
             | GatewayKind::HuaweiSms
             | GatewayKind::Email
@@ -92,6 +99,8 @@ impl ReceiptFormat {
         match self {
             Self::AliyunSms => aliyun::sms_report(gateway, body),
             Self::AliyunVoice => aliyun::voice_report(gateway, body),
+            Self::TencentSms => tencent::sms_report(gateway, body),
+            Self::TencentVoice => tencent::voice_report(gateway, body),
             Self::Webhook => webhook::report(gateway, body),
         }
     }
@@ -102,6 +111,9 @@ impl ReceiptFormat {
             Self::AliyunSms | Self::AliyunVoice => {
                 Reply { status: 200, body: r#"{"code":0,"msg":"接收成功"}"# }
             }
+            Self::TencentSms | Self::TencentVoice => {
+                Reply { status: 200, body: r#"{"result":0,"errmsg":"OK"}"# }
+            }
             Self::Webhook => Reply { status: 200, body: r#"{"status":"ok"}"# },
         }
     }
@@ -110,7 +122,7 @@ impl ReceiptFormat {
     pub const fn probe_reply(self) -> Option<Reply> {
         match self {
             Self::AliyunSms | Self::AliyunVoice => Some(self.reply()),
-            Self::Webhook => None,
+            Self::TencentSms | Self::TencentVoice | Self::Webhook => None,
         }
     }
 }
@@ -128,7 +140,7 @@ fn phone(text: &str) -> Option<Phone> {
 
 /// Reads each entry of a list by itself.
 fn each<T: serde::de::DeserializeOwned>(
-    entries: Vec<serde_json::Value>,
+    entries: Vec<Value>,
     receipt: impl Fn(T) -> Option<Receipt>,
 ) -> Report {
     let mut report = Report::default();
@@ -139,6 +151,25 @@ fn each<T: serde::de::DeserializeOwned>(
         }
     }
     report
+}
+
+/// The page shows strings where others would write numbers; both are taken.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// `2026-11-23 16:00:03` in Beijing, which has no daylight saving time.
+fn beijing_time(text: &str) -> Option<Timestamp> {
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
+    Some(Timestamp(local.and_utc().timestamp_millis()) - 8 * HOUR)
 }
 
 #[cfg(test)]

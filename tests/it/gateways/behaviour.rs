@@ -5,7 +5,7 @@ use mashang_notifier::gateway::{Batch, TemplateKey};
 use mashang_tests::fake_provider::Fault;
 use serde_json::json;
 
-use super::{SENDING, batch, gateway, keys, pair, person, recipient, table, words};
+use super::{SENDING, batch, gateway, keys, on_the_wire, pair, person, recipient, table, words};
 
 #[tokio::test]
 async fn every_recipient_is_answered_for_in_order() {
@@ -20,7 +20,7 @@ async fn every_recipient_is_answered_for_in_order() {
             let Outcome::Accepted { provider_id } = outcome else { panic!("{kind}: {outcome:?}") };
             let taken = accepted.iter().find(|a| a.phone == person.phone.reveal()).unwrap();
             assert_eq!((&taken.provider_id, taken.template.as_str()), (provider_id, "T_2"), "{kind}");
-            assert_eq!(taken.variables, json!({"place": person.variables[0].1}), "{kind}");
+            assert_eq!(taken.variables, on_the_wire(kind, &person.variables[0].1), "{kind}");
         }
     }
 }
@@ -121,4 +121,30 @@ async fn taking_a_call_apart_stops_at_an_answer_that_is_not_about_the_number() {
     let outcomes = gateway.send(&batch(5)).await;
     assert_eq!(words(&outcomes), ["accepted", "number_invalid", "unknown", "retry", "retry"]);
     assert_eq!((provider.calls(), provider.accepted().len()), (4, 2));
+}
+
+#[tokio::test]
+async fn where_each_number_is_answered_for_a_bad_one_costs_no_call() {
+    let (provider, gateway) = pair("tencent_sms").await;
+    provider.fail_for(person(1).phone.reveal(), Fault::NumberInvalid);
+    let outcomes = gateway.send(&batch(150)).await;
+    assert_eq!(outcomes.iter().filter(|o| matches!(o, Outcome::Accepted { .. })).count(), 149);
+    assert_eq!(
+        (words(&outcomes)[1], provider.calls(), provider.accepted().len()),
+        ("number_invalid", 2, 149)
+    );
+    let told: Vec<String> = provider.accepted().into_iter().map(|a| a.reference).collect();
+    let mut expected = gateway.sent_references(&batch(150));
+    expected.remove(1);
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn one_call_stays_on_one_side_of_the_border_and_has_one_text() {
+    let (provider, gateway) = pair("tencent_sms").await;
+    let mut mixed = batch(4);
+    mixed.recipients[1] = recipient("+85251234567", "hk", "翠湖 A+B*~");
+    mixed.recipients[3].variables[0].1 = "别处".to_owned();
+    assert_eq!(words(&gateway.send(&mixed).await), ["accepted"; 4]);
+    assert_eq!((provider.calls(), provider.accepted()[3].variables.clone()), (4, json!(["别处"])));
 }

@@ -17,7 +17,8 @@ use mashang_notifier::gateway::{Batch, BuildError, Gateway, Recipient, TemplateK
 use mashang_tests::fake_provider::{FakeProvider, KEY_ID, KEY_SECRET, WEBHOOK_SECRET};
 
 /// The kinds that speak to a provider.
-const SENDING: [&str; 4] = ["aliyun_sms", "aliyun_voice", "webhook_sms", "webhook_voice"];
+const SENDING: [&str; 6] =
+    ["aliyun_sms", "aliyun_voice", "tencent_sms", "tencent_voice", "webhook_sms", "webhook_voice"];
 /// Short, because hanging providers are waited for.
 const TIMEOUT_MS: i64 = 700;
 
@@ -35,6 +36,7 @@ fn table(kind: &str, endpoint: &str, secret: &str) -> GatewaySettings {
         access_key_id = "{}"
         access_key_secret = "{secret}"
         sign_name = "码上"
+        app_id = "1400000001"
         timeout_ms = {TIMEOUT_MS}
         templates = {{ login = "T_LOGIN", alert_1 = "T_1", alert_2 = "T_2" }}"#,
         keys(kind).0
@@ -67,6 +69,15 @@ fn recipient(phone: &str, reference: &str, place: &str) -> Recipient {
         reference: reference.to_owned(),
         variables: vec![("place".to_owned(), place.to_owned())],
         text: format!("您曾到过{place}"),
+    }
+}
+
+/// What a provider of this kind has of a person's variables: Tencent takes values without their names.
+fn on_the_wire(kind: &str, place: &str) -> serde_json::Value {
+    if kind.starts_with("tencent") {
+        serde_json::json!([place])
+    } else {
+        serde_json::json!({ "place": place })
     }
 }
 

@@ -1,10 +1,12 @@
-//! A provider to test against: Aliyun's SMS and voice calls and a webhook gateway, on one port of this host.
+//! A provider to test against: SMS and voice calls of Aliyun and of Tencent and a webhook gateway, on one port of this
+//! host.
 //!
 //! It shares no code with the gateways: it verifies every signature from the raw request, remembers what it accepted, fails
 //! as it is told ([`Fault`]), and pushes receipts.
 
 mod aliyun;
 mod receipts;
+mod tencent;
 mod webhook;
 
 use std::any::Any;
@@ -31,7 +33,7 @@ const HANG: Duration = Duration::from_secs(20);
 /// One message to one person that the provider took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `webhook/sms` or `webhook/voice`.
+    /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `SendTtsVoice`, `webhook/sms` or `webhook/voice`.
     pub api: String,
     /// E.164.
     pub phone: String,
@@ -74,6 +76,11 @@ impl Fault {
     pub const fn accepts(self) -> bool {
         matches!(self, Self::LostAnswer | Self::HalfAnswer | Self::CutJson)
     }
+
+    /// Whether it concerns one number of a call, where the provider answers for each.
+    const fn is_about_a_number(self) -> bool {
+        matches!(self, Self::NumberInvalid | Self::FrequencyLimited)
+    }
 }
 
 #[derive(Default)]
@@ -108,7 +115,7 @@ impl FakeProvider {
             App::new()
                 .app_data(data.clone())
                 .app_data(web::PayloadConfig::new(1 << 20))
-                .route("/", web::post().to(acs_call))
+                .route("/", web::post().to(root_call))
                 .route("/webhook/{channel}", web::post().to(webhook_call))
         })
         .on_connect(keep_socket)
@@ -149,7 +156,7 @@ impl FakeProvider {
     /// Posts a receipt for every accepted message to `url`, as the provider of the api would; says how many.
     pub async fn push_receipts(&self, api: &str, delivered: bool, url: &str) -> anyhow::Result<usize> {
         let messages: Vec<Accepted> = self.accepted().into_iter().filter(|a| a.api == api).collect();
-        receipts::push(api, &messages, delivered, url).await?;
+        receipts::push(&messages, delivered, url).await?;
         Ok(messages.len())
     }
 }
@@ -185,8 +192,13 @@ impl Answer {
     }
 }
 
-async fn acs_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
-    let (answer, fault) = aliyun::answer(&request, &body, &mut lock(&state));
+/// Providers that take everything at `/` are told apart by their headers.
+async fn root_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = if request.headers().contains_key("x-tc-action") {
+        tencent::answer(&request, &body, &mut lock(&state))
+    } else {
+        aliyun::answer(&request, &body, &mut lock(&state))
+    };
     respond(&request, answer, fault).await
 }
 

@@ -2,15 +2,15 @@
 
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{ErrorClass, Outcome};
-use reqwest::Client;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::errors::{Verdict, verdict};
 use super::sign::{AcsRequest, encode_pairs};
 use crate::gateway::Now;
-use crate::gateway::http::{self, Answer, Endpoint, Exchange};
+use crate::gateway::account::Account;
+use crate::gateway::http::{self, Answer, Exchange};
 use crate::gateway::registry::BuildError;
 
 const VERSION: &str = "2017-05-25";
@@ -18,10 +18,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An account's access to one service.
 pub(super) struct AcsClient {
-    http: Client,
-    endpoint: Endpoint,
-    key_id: String,
-    secret: SecretString,
+    account: Account,
     now: Now,
 }
 
@@ -36,21 +33,7 @@ pub(super) struct Call<'a> {
 impl AcsClient {
     /// Fails without a key or with an endpoint that is no bare URL.
     pub(super) fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
-        let name = || settings.name.clone();
-        if settings.access_key_id.is_empty() {
-            return Err(BuildError::Missing { gateway: name(), key: "access_key_id" });
-        }
-        if settings.access_key_secret.expose_secret().is_empty() {
-            return Err(BuildError::Missing { gateway: name(), key: "access_key_secret" });
-        }
-        let endpoint = Endpoint::parse(&settings.endpoint).filter(|endpoint| endpoint.url.path() == "/");
-        Ok(Self {
-            http: http::client(settings).map_err(|source| BuildError::Http { gateway: name(), source })?,
-            endpoint: endpoint.ok_or_else(|| BuildError::Endpoint { gateway: name() })?,
-            key_id: settings.access_key_id.clone(),
-            secret: settings.access_key_secret.clone(),
-            now,
-        })
+        Ok(Self { account: Account::new(settings)?, now })
     }
 
     /// Makes one call. Every call has a nonce and a time of its own, so that a repeat is signed anew.
@@ -60,7 +43,7 @@ impl AcsClient {
         let request = AcsRequest {
             method: "POST",
             path: "/",
-            host: &self.endpoint.host,
+            host: &self.account.endpoint.host,
             action: call.action,
             version: VERSION,
             query: call.query,
@@ -70,10 +53,11 @@ impl AcsClient {
             nonce: &nonce,
         };
         let headers = request.headers();
-        let authorization = request.authorize(&headers, &self.key_id, self.secret.expose_secret());
-        let mut url = self.endpoint.url.clone();
+        let authorization =
+            request.authorize(&headers, &self.account.key_id, self.account.secret.expose_secret());
+        let mut url = self.account.endpoint.url.clone();
         url.set_query(Some(&encode_pairs(call.query)));
-        let mut builder = self.http.post(url).header("authorization", authorization);
+        let mut builder = self.account.http.post(url).header("authorization", authorization);
         for (name, value) in headers {
             builder = builder.header(name, value);
         }

@@ -7,7 +7,6 @@
 //! OutId is one per call as well: a call carries the reference of its first recipient. A receipt is found by (BizId, phone),
 //! or, when the answer was lost, by (OutId, phone) with the recipient's own reference or the one of `sent_references`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -16,9 +15,10 @@ use mashang_domain::delivery::{Channel, ErrorClass, Outcome};
 
 use super::client::{AcsClient, Call};
 use super::{errors, wire_number};
+use crate::gateway::account::{Templates, required};
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
+use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
 
 /// Numbers in one SendSms call. The provider takes 1,000, but a request line of that length has not been tried.
 const MAX_SAME: usize = 500;
@@ -30,7 +30,7 @@ pub struct AliyunSms {
     name: String,
     client: AcsClient,
     sign_name: String,
-    templates: BTreeMap<String, String>,
+    templates: Templates,
     max_batch: usize,
     rate: u32,
 }
@@ -38,14 +38,11 @@ pub struct AliyunSms {
 impl AliyunSms {
     /// Fails without keys or `sign_name`, or with an endpoint that has a path.
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
-        if settings.sign_name.is_empty() {
-            return Err(BuildError::Missing { gateway: settings.name.clone(), key: "sign_name" });
-        }
         Ok(Self {
             name: settings.name.clone(),
             client: AcsClient::new(settings, now)?,
-            sign_name: settings.sign_name.clone(),
-            templates: settings.templates.clone(),
+            sign_name: required(settings, "sign_name", &settings.sign_name)?,
+            templates: Templates::of(settings),
             max_batch: settings.max_batch.clamp(1, MAX_SAME),
             rate: settings.rate_per_second,
         })
@@ -53,7 +50,7 @@ impl AliyunSms {
 
     /// The recipients of a batch, a slice for each call. Login codes travel alone.
     fn calls<'a>(&self, batch: &'a Batch) -> std::slice::Chunks<'a, Recipient> {
-        let most = match (batch.template.is_login(), same_variables(&batch.recipients)) {
+        let most = match (batch.template.is_login(), apart::same_variables(&batch.recipients)) {
             (true, _) => 1,
             (false, true) => self.max_batch,
             (false, false) => self.max_batch.min(MAX_DIFFERENT),
@@ -65,7 +62,7 @@ impl AliyunSms {
         let outcome = self.send_whole(template, recipients).await;
         match &outcome {
             Outcome::Rejected { code, .. } if recipients.len() > 1 && errors::blames_one_number(code) => {
-                self.send_singly(template, recipients).await
+                apart::singly(self, template, recipients).await
             }
             Outcome::Accepted { .. } | Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
                 vec![outcome; recipients.len()]
@@ -73,24 +70,8 @@ impl AliyunSms {
         }
     }
 
-    /// One call per recipient, until an answer that is not about the number: the rest would meet the same and is left for
-    /// the next try.
-    async fn send_singly(&self, template: &str, recipients: &[Recipient]) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(recipients.len());
-        for recipient in recipients {
-            let outcome = self.send_whole(template, std::slice::from_ref(recipient)).await;
-            let go_on = matches!(outcome, Outcome::Accepted { .. }) || outcome.is_about_the_number();
-            outcomes.push(outcome);
-            if !go_on {
-                break;
-            }
-        }
-        outcomes.resize(recipients.len(), Outcome::rejected(ErrorClass::Retry, "split_stopped"));
-        outcomes
-    }
-
     async fn send_whole(&self, template: &str, recipients: &[Recipient]) -> Outcome {
-        if same_variables(recipients) {
+        if apart::same_variables(recipients) {
             self.send_sms(template, recipients).await
         } else {
             self.send_batch_sms(template, recipients).await
@@ -125,6 +106,13 @@ impl AliyunSms {
             ("TemplateParamJson", params.as_str()),
         ];
         self.client.call(Call { action: "SendBatchSms", query: &query, form: &form }).await
+    }
+}
+
+#[async_trait]
+impl apart::SendOne for AliyunSms {
+    async fn send_one(&self, template: &str, recipient: &Recipient) -> Outcome {
+        self.send_whole(template, std::slice::from_ref(recipient)).await
     }
 }
 
@@ -164,9 +152,9 @@ impl Gateway for AliyunSms {
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
-        let Some(template) = self.templates.get(batch.template.as_str()) else {
-            let code = format!("no_template_{}", batch.template.as_str());
-            return vec![Outcome::rejected(ErrorClass::Configuration, code); batch.recipients.len()];
+        let template = match self.templates.code(batch) {
+            Ok(template) => template,
+            Err(outcomes) => return outcomes,
         };
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
         for call in self.calls(batch) {
@@ -180,8 +168,4 @@ impl fmt::Debug for AliyunSms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AliyunSms").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-fn same_variables(recipients: &[Recipient]) -> bool {
-    recipients.windows(2).all(|pair| pair[0].variables == pair[1].variables)
 }

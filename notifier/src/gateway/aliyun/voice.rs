@@ -2,7 +2,6 @@
 //!
 //! An accepted call is not a heard one: only the receipt says that somebody listened. OutId takes 1 to 15 bytes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -11,6 +10,7 @@ use mashang_domain::delivery::{Channel, ErrorClass, Outcome};
 
 use super::client::{AcsClient, Call};
 use super::wire_number;
+use crate::gateway::account::Templates;
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
 use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
@@ -20,7 +20,7 @@ pub struct AliyunVoice {
     name: String,
     client: AcsClient,
     show_number: String,
-    templates: BTreeMap<String, String>,
+    templates: Templates,
     rate: u32,
 }
 
@@ -31,7 +31,7 @@ impl AliyunVoice {
             name: settings.name.clone(),
             client: AcsClient::new(settings, now)?,
             show_number: settings.called_show_number.clone(),
-            templates: settings.templates.clone(),
+            templates: Templates::of(settings),
             rate: settings.rate_per_second,
         })
     }
@@ -87,9 +87,9 @@ impl Gateway for AliyunVoice {
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
-        let Some(template) = self.templates.get(batch.template.as_str()) else {
-            let code = format!("no_template_{}", batch.template.as_str());
-            return vec![Outcome::rejected(ErrorClass::Configuration, code); batch.recipients.len()];
+        let template = match self.templates.code(batch) {
+            Ok(template) => template,
+            Err(outcomes) => return outcomes,
         };
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
         for recipient in &batch.recipients {
