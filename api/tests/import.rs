@@ -13,7 +13,7 @@ use mashang_api::app::import::{
     BadLine, ImportContext, ImportError, ImportFormat, ImportOptions, ImportProgress, ImportReport, Silent,
     import_visits, phone_of_nth,
 };
-use mashang_domain::person::{Actor, Phone};
+use mashang_domain::person::{Actor, Division, Phone};
 use mashang_domain::time::{DAY, SECOND, Timestamp};
 use mashang_domain::venue::plausibility::Coordinates;
 use mashang_domain::venue::{Direction, ScanSource};
@@ -136,7 +136,7 @@ async fn record_one_by_one(database: &Database, ctx: &ImportContext, rows: &[Row
     let life = Lifecycle::new();
     let writer = ScanWriter::start(database.db.clone(), &ctx.settings.scans, ctx.clock.clone(), &life);
     let refs: Vec<String> = (0..5).map(|i| format!("v{i}")).collect();
-    let venues = import_refs::venues(ctx.db.conn(), &refs).await.expect("venues");
+    let venues = import_refs::venues(ctx.db.conn(), &Division::everywhere(), &refs).await.expect("venues");
     for (i, row) in rows.iter().enumerate() {
         let phone = Phone::from_stored(format!("+{}", phone_of_nth(row.person))).expect("a number");
         let (people, _) = import_refs::people(&ctx.db, &ctx.keys, &[phone], base()).await.expect("people");

@@ -3,6 +3,8 @@
 //! What needs a connection (server parameters, clocks, migrations) is checked where the connection is made; this part
 //! needs nothing but the values.
 
+mod endpoint;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -286,15 +288,8 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
         "must be at least 1000: providers need up to a second",
     );
     if s.production() {
-        c.refuse_if(
-            !g.endpoint.starts_with("https://"),
-            &key("endpoint"),
-            &g.endpoint,
-            "production sends numbers over https only",
-        );
-        let host = g.endpoint.split("://").nth(1).unwrap_or("");
-        let loopback = ["127.", "localhost", "[::1]", "0.0.0.0"].iter().any(|p| host.starts_with(p));
-        c.refuse_if(loopback, &key("endpoint"), &g.endpoint, "production refuses a gateway on the loopback");
+        let unfit = endpoint::unfit(&g.endpoint);
+        c.refuse_if(unfit.is_some(), &key("endpoint"), &g.endpoint, unfit.unwrap_or_default());
         let demo = g.access_key_secret.expose_secret().to_ascii_lowercase().contains("test");
         c.refuse_if(demo, &key("access_key_secret"), "(hidden)", "looks like a test secret");
     }

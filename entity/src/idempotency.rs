@@ -10,10 +10,12 @@ pub struct Model {
     pub actor: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
+    /// Keyed: a bare one of a body that holds a number or a password could be guessed.
     pub body_hash: Vec<u8>,
     pub status: Option<i16>,
-    #[sea_orm(column_type = "JsonBinary", nullable)]
-    pub response: Option<Json>,
+    /// The answer may hold what is shown to one person only, such as the secret of an authenticator.
+    pub response_sealed: Option<Vec<u8>>,
+    pub key_version: Option<i32>,
     pub created_at: Timestamp,
 }
 

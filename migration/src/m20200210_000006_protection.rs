@@ -63,7 +63,8 @@ CREATE TABLE idempotency (
     key text NOT NULL,
     body_hash BYTES NOT NULL,
     status smallint,
-    response JSON,
+    response_sealed BYTES,
+    key_version integer,
     created_at TIME NOT NULL,
     PRIMARY KEY (actor, key)
 )

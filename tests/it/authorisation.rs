@@ -8,7 +8,6 @@ use mashang_domain::person::Role;
 use mashang_tests::{Client, Form, TestApp};
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::json;
 
 /// In this order stand the letters of [`TABLE`].
 const WHO: [&str; 8] = [
@@ -158,8 +157,9 @@ async fn ask(client: &Client, route: &str) -> u16 {
     if path.ends_with("/additions") {
         path = format!("{path}?since={nobody}");
     }
-    let body = (method != "GET").then(|| json!({}));
-    client.send(method.parse::<Method>().unwrap(), &path, body).await.status
+    // Nobody who may not call hears that a body is broken; who may is stopped by it, so that nothing happens.
+    let body = (method != "GET").then(|| ("application/json", b"{".to_vec()));
+    client.send_raw(method.parse::<Method>().unwrap(), &path, body).await.status
 }
 
 #[tokio::test]
@@ -178,8 +178,7 @@ async fn every_route_has_a_row_and_every_row_a_route() {
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn everybody_may_what_the_table_says_and_no_more(#[case] form: Form) {
-    // Whose session has to be read first may hear what is wrong with the body before they hear 403.
-    let Some(app) = TestApp::with(form, &[("sessions.cache_seconds", "600")]).await else { return };
+    let Some(app) = TestApp::start(form).await else { return };
     let mut callers = callers(&app).await;
     let mut wrong = Vec::new();
     for (route, expected) in TABLE {

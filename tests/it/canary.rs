@@ -1,120 +1,157 @@
 //! Numbers that are planted everywhere a number can go, and then looked for everywhere they must not be.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use data_encoding::{BASE64, HEXLOWER};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use mashang_domain::person::Role;
 use mashang_tests::fake_provider::Fault;
 use mashang_tests::persona::venue_form;
-use mashang_tests::{Form, TestApp};
+use mashang_tests::private_redis::PrivateRedis;
+use mashang_tests::search::Search;
+use mashang_tests::{Citizen, Form, Reply, Staff, TestApp};
 use reqwest::Method;
 use rstest::rstest;
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-/// Numbers with no other sequence of digits in common with ids or times.
+/// Numbers that begin alike and like nothing else of a test.
 fn canaries() -> Vec<String> {
-    (0..200).map(|i| format!("154{:08}", 73_910_000 + i * 37)).collect()
+    (0..1_000).map(|i| format!("154739{:05}", 10_000 + i * 37)).collect()
 }
 
-/// Sends the numbers through every door, rightly and wrongly.
+/// From here on the provider fails for every message: its errors are logged, without the number.
+const UNLUCKY: usize = 996;
+
+/// Who sends the numbers.
+struct Senders {
+    official: Staff,
+    citizen: Citizen,
+    venue: String,
+}
+
+/// Sends one number through the door that is its turn, rightly or wrongly.
+async fn send(app: &TestApp, who: &Senders, n: usize, number: &str) -> Reply {
+    let (anyone, now) = (app.anyone(), app.clock.rfc3339(0));
+    let broken = format!("{{\"phone\":\"{number}\"").into_bytes();
+    let csv = |kind| move |text: String| Some((kind, text.into_bytes()));
+    match n % 12 {
+        0..=3 => anyone.post("/auth/codes", json!({ "phone": number })).await,
+        4 => anyone.send_raw(Method::POST, "/auth/codes", Some(("application/json", broken))).await,
+        5 | 6 => {
+            let note = format!("电话 {number}，同住 +86{number}");
+            let case = json!({ "phone": number, "reported_at": now, "positive_at": now, "note": note });
+            who.official.with("idempotency-key", &format!("case-{n}")).post("/cases", case).await
+        }
+        7 => {
+            let mut form = venue_form("金丝雀", "bank");
+            form["contact_phone"] = json!(number);
+            who.citizen.with("idempotency-key", &format!("venue-{n}")).post("/venues", form).await
+        }
+        8 => {
+            let path = format!("/venues/{}", who.venue);
+            who.citizen.patch(&path, json!({ "contact_phone": number })).await
+        }
+        9 => anyone.post("/auth/codes", json!({ "phone": [number], "x": number })).await,
+        10 => {
+            let text =
+                format!("name,category,division_code,address,contact_phone\n店{n},bank,530102,街,{number}\n");
+            who.official.send_raw(Method::POST, "/venues/imports", csv("text/csv")(text)).await
+        }
+        _ => {
+            let odd = anyone.with("x-request-id", &format!("+86 {number}"));
+            odd.with_token(number).get(&format!("/nothing/{number}?phone={number}")).await
+        }
+    }
+}
+
 async fn plant(app: &TestApp, numbers: &[String]) {
-    let (anyone, official) = (app.anyone(), app.official("").await);
     let citizen = app.citizen().await;
-    // The provider fails for some: its errors are logged, without the number.
-    for (number, fault) in
-        numbers.iter().zip([Fault::NumberInvalid, Fault::ServerError, Fault::HtmlError, Fault::Cut])
-    {
+    let made = citizen.post("/venues", venue_form("号码店", "bank")).await.ok(201);
+    let venue = made["id"].as_str().unwrap().to_owned();
+    let who = Senders { official: app.official("").await, citizen, venue };
+    let faults = [Fault::NumberInvalid, Fault::ServerError, Fault::HtmlError, Fault::Cut];
+    for (number, fault) in numbers[UNLUCKY..].iter().zip(faults) {
         app.provider.fail_for(&format!("+86{number}"), fault);
     }
-    iter(numbers.iter().enumerate())
-        .map(|(i, number)| {
-            let (anyone, official, citizen) = (&anyone, &official, &citizen);
-            async move {
-                let json_type = "application/json";
-                let broken = format!("{{\"phone\":\"{number}\"");
-                match i % 10 {
-                    0..=4 => anyone.post("/auth/codes", json!({ "phone": number })).await,
-                    5 => anyone.send_raw(Method::POST, "/auth/codes", Some((json_type, broken.into_bytes()))).await,
-                    6 => official.post("/cases", json!({ "phone": number, "reported_at": app.clock.rfc3339(0), "positive_at": app.clock.rfc3339(0) })).await,
-                    7 => {
-                        let mut form = venue_form("金丝雀", "bank");
-                        form["contact_phone"] = json!(number);
-                        citizen.post("/venues", form).await
-                    }
-                    8 => anyone.post("/auth/codes", json!({ "phone": [number], "x": number })).await,
-                    _ => anyone.with("x-request-id", &format!("+86 {number}")).get(&format!("/nothing/{number}?phone={number}")).await,
-                }
-            }
-        })
-        .buffer_unordered(8)
-        .collect::<Vec<_>>()
-        .await;
-    for number in &numbers[10..13] {
-        if app.messages_to(number).is_empty() {
-            app.code_for(number).await;
-        }
-    }
-    let csv = numbers.iter().map(|n| format!("{n},none,in,never\n")).collect::<String>();
-    let csv = format!("phone,venue_id,direction,scanned_at\n{csv}");
-    official.send_raw(Method::POST, "/imports/visits", Some(("text/csv", csv.into_bytes()))).await;
+    let sent = iter(numbers.iter().enumerate()).map(|(n, number)| send(app, &who, n, number));
+    let replies: Vec<Reply> = sent.buffer_unordered(8).collect().await;
+    let taken = replies.iter().filter(|r| (200..300).contains(&r.status)).count();
+    assert!(taken >= 650, "the numbers are in use: {taken}");
+    let told = replies.iter().filter(|r| numbers.iter().any(|n| r.text().contains(n.as_str()))).count();
+    assert_eq!(told, 83 + 83, "a case's note comes back to who wrote it, and nothing else");
+    // As people, too: first in lines that are wrong.
+    let now = app.clock.rfc3339(-60_000);
+    let line = |n: &String| format!("{n},{},in,2020\n{n},none,in,{now}\n", who.venue);
+    let lines: String = numbers.iter().map(line).collect();
+    let stays: Vec<(String, i64, i64)> = numbers[..UNLUCKY].iter().map(|n| (n.clone(), 90, 60)).collect();
+    let file = Some(("text/csv", format!("phone,venue_ref,direction,scanned_at\n{lines}").into_bytes()));
+    assert!(who.official.send_raw(Method::POST, "/imports/visits", file).await.text().contains("summary"));
+    app.import_stays(&who.official, &who.venue, &stays).await;
     app.add_staff("c.one", Role::Guard, "", true).await;
-    let wrong = json!({ "username": numbers[0], "password": numbers[1] });
-    anyone.post("/staff/sessions", wrong).await;
+    let wrong = json!({ "username": numbers[0], "password": numbers[1], "totp": numbers[2] });
+    app.anyone().post("/staff/sessions", wrong).await.problem(401, "credentials_invalid");
 }
 
-/// The ways in which a number is written down.
-fn disguises(number: &str) -> Vec<Vec<u8>> {
-    let e164 = format!("+86{number}");
-    let utf16: Vec<u8> = number.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let base64 = |text: &str| BASE64.encode(text.as_bytes()).trim_end_matches('=').as_bytes()[..12].to_vec();
-    vec![
-        number.as_bytes().to_vec(),
-        utf16,
-        HEXLOWER.encode(number.as_bytes()).into_bytes(),
-        base64(number),
-        base64(&e164),
-    ]
-}
-
-fn hits(place: &str, haystack: &[u8], numbers: &[String]) -> Vec<String> {
-    // One pass for all needles: their first eight bytes lead to the few that may follow.
-    let mut needles: HashMap<&[u8], Vec<(&str, &[u8])>> = HashMap::new();
-    let all: Vec<(&str, Vec<u8>)> =
-        numbers.iter().flat_map(|n| disguises(n).into_iter().map(move |d| (n.as_str(), d))).collect();
-    for (number, needle) in &all {
-        needles.entry(&needle[..8]).or_default().push((number, needle));
+/// Warns everybody but for one, so that their numbers are opened and go out.
+async fn warn(app: &TestApp, numbers: &[String]) {
+    let (official, approver) = (app.official("").await, app.approver("").await);
+    let case =
+        json!({ "phone": numbers[0], "reported_at": app.clock.rfc3339(0), "onset_at": app.clock.rfc3339(0) });
+    let case = official.post("/cases", case).await.ok(201);
+    let trace = official.post("/traces", json!({ "case_ids": [case["id"]] })).await.ok(201);
+    assert_eq!(trace["counts"]["people"], UNLUCKY - 1, "{trace}");
+    let alert = official.post("/alerts", json!({ "trace_id": trace["id"], "urgent": true })).await.ok(201);
+    let alert = format!("/alerts/{}", alert["id"].as_str().unwrap());
+    official.post(&format!("{alert}/submission"), json!({})).await.ok(200);
+    approver.post(&format!("{alert}/approval"), json!({ "trace_sha256": trace["sha256"] })).await.ok(200);
+    app.drained().await;
+    app.receipts_arrive(true).await;
+    for path in ["/deliveries?limit=500", "/report.csv", ""] {
+        let seen = official.get(&format!("{alert}{path}")).await.text();
+        assert!(numbers.iter().all(|n| !seen.contains(n.as_str())), "{path} shows a number");
     }
-    let mut found = Vec::new();
-    for (at, start) in haystack.windows(8).enumerate() {
-        for (number, needle) in needles.get(start).into_iter().flatten() {
-            if haystack[at..].starts_with(needle) {
-                found.push(format!("{place}: {}…", &number[..5]));
-            }
+}
+
+/// Where things are kept. What is in memory only is written down first.
+async fn places(app: &TestApp, redis: Option<&PrivateRedis>) -> Vec<PathBuf> {
+    let metrics = [app.anyone().get("/metrics").await.text(), app.notifier_metrics().await].concat();
+    std::fs::write(app.path("metrics.txt"), metrics).unwrap();
+    let rows: Vec<String> = app.rows().await.into_values().flatten().collect();
+    std::fs::write(app.path("rows.txt"), rows.join("\n")).unwrap();
+    let mut places = vec![app.path("")];
+    if let Some(redis) = redis {
+        redis.command(&["SAVE"]).unwrap();
+        app.db().await.execute_unprepared("CHECKPOINT").await.unwrap();
+        places.push(redis.folder().to_owned());
+        places.extend(app.database_files().await);
+    }
+    places
+}
+
+fn found(search: &Search, places: &[PathBuf]) -> Vec<String> {
+    places.iter().flat_map(|place| search.below(place)).collect()
+}
+
+/// Writes one number into each of the places, so that the search is known to see it there.
+async fn plant_in_clear(app: &TestApp, redis: Option<&PrivateRedis>, number: &str) -> Vec<&'static str> {
+    let sql = format!("CREATE TABLE planted (t text); INSERT INTO planted VALUES ('{number}')");
+    app.db().await.execute_unprepared(&sql).await.unwrap();
+    std::fs::write(app.path("tmp/aside"), number).unwrap();
+    let logs = [app.path("api.log"), app.path("notifier.log")];
+    for log in logs.iter().filter(|log| log.exists()) {
+        let text = std::fs::read_to_string(log).unwrap();
+        std::fs::write(log, format!("{text}{number}\n")).unwrap();
+    }
+    match redis {
+        None => vec!["mashang.db-wal", "rows.txt", "tmp/aside", "api.log"],
+        Some(redis) => {
+            redis.command(&["SET", "planted", number]).unwrap();
+            vec!["/base/", "/pg_wal/", "rows.txt", "tmp/aside", "api.log", "notifier.log", ".rdb", ".aof"]
         }
     }
-    found
-}
-
-/// Every row of every table as text.
-async fn tables(app: &TestApp) -> Vec<u8> {
-    let conn = app.db().await;
-    let backend = conn.get_database_backend();
-    let names =
-        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
-    let mut all = Vec::new();
-    for row in conn.query_all_raw(Statement::from_string(backend, names)).await.unwrap() {
-        let table: String = row.try_get_by_index(0).unwrap();
-        let rows = format!("SELECT t::text FROM \"{table}\" t");
-        for row in conn.query_all_raw(Statement::from_string(backend, rows)).await.unwrap() {
-            let text: String = row.try_get_by_index(0).unwrap();
-            all.extend(text.as_bytes());
-            all.push(b'\n');
-        }
-    }
-    all
 }
 
 #[rstest]
@@ -122,26 +159,44 @@ async fn tables(app: &TestApp) -> Vec<u8> {
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn no_number_is_written_down_in_clear(#[case] form: Form) {
-    let Some(app) = TestApp::with(form, &[("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn")]).await
-    else {
-        return;
-    };
-    let numbers = canaries();
+    let redis = if form == Form::Service { PrivateRedis::start() } else { None };
+    let url = redis.as_ref().map(PrivateRedis::url).unwrap_or_default();
+    let settings = [("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn"), ("redis.url", url.as_str())];
+    let Some(app) = TestApp::with(form, &settings).await else { return };
+    let (numbers, redis) = (canaries(), redis.as_ref());
     plant(&app, &numbers).await;
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    let arrived = numbers.iter().filter(|n| !app.messages_to(n).is_empty()).count();
-    assert!(arrived >= 80, "the numbers were in use: {arrived} had a message");
-    let mut found = hits("logs", app.logs().as_bytes(), &numbers);
-    found.extend(hits("metrics", &app.anyone().get("/metrics").await.body, &numbers));
-    for file in ["mashang.db", "mashang.db-wal", "keys.toml"] {
-        if let Ok(bytes) = std::fs::read(app.path(file)) {
-            found.extend(hits(file, &bytes, &numbers));
+    warn(&app, &numbers).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let arrived = app.provider.accepted().into_iter().map(|m| m.phone).collect::<BTreeSet<_>>().len();
+    assert!(arrived >= UNLUCKY, "the numbers went out: {arrived}");
+    let search = Search::new(&numbers);
+    let hits = found(&search, &places(&app, redis).await);
+    assert!(hits.is_empty(), "{} hits: {:?}", hits.len(), &hits[..hits.len().min(10)]);
+    codes_stay_where_they_belong(&app, redis);
+    let expected = plant_in_clear(&app, redis, &numbers[500]).await;
+    let hits = found(&search, &places(&app, redis).await);
+    for place in expected {
+        assert!(hits.iter().any(|hit| hit.contains(place)), "the search is blind in {place}: {hits:?}");
+    }
+}
+
+/// The codes that were sent stand in no log and not in Redis.
+fn codes_stay_where_they_belong(app: &TestApp, redis: Option<&PrivateRedis>) {
+    let codes: BTreeSet<String> = app
+        .provider
+        .accepted()
+        .iter()
+        .filter_map(|m| m.variables["code"].as_str().map(str::to_owned))
+        .collect();
+    assert!(codes.len() > 300, "{}", codes.len());
+    let mut text = app.logs();
+    if let Some(redis) = redis {
+        let folder = redis.folder().join("appendonlydir");
+        for file in std::fs::read_dir(folder).unwrap() {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(file.unwrap().path()).unwrap()));
         }
     }
-    if form == Form::Service {
-        found.extend(hits("tables", &tables(&app).await, &numbers));
-    }
-    assert!(found.is_empty(), "{} hits: {:?}", found.len(), &found[..found.len().min(10)]);
-    // The search has teeth: what is there is found.
-    assert_eq!(hits("itself", numbers[7].as_bytes(), &numbers).len(), 1);
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 6);
+    let seen: Vec<&str> = words.filter(|word| codes.contains(*word)).collect();
+    assert!(seen.len() <= 1, "codes in logs or Redis, more than chance explains: {seen:?}");
 }

@@ -90,6 +90,42 @@ async fn ten_wrong_passwords_lock_the_account_for_a_while(#[case] form: Form) {
     log_in(&app, "wang.fang", PASSWORD, None).await.ok(201);
 }
 
+#[rstest]
+#[case::sqlite(Form::Sqlite)]
+#[case::service(Form::Service)]
+#[tokio::test]
+async fn of_many_passwords_at_once_ten_are_looked_at(#[case] form: Form) {
+    let Some(app) = TestApp::start(form).await else { return };
+    app.add_staff("zhao.min", Role::Official, "", true).await;
+    let guesses = (0..60).map(|n| {
+        let app = &app;
+        async move { log_in(app, "zhao.min", &format!("a wrong password {n}"), None).await.status }
+    });
+    let statuses = futures_util::future::join_all(guesses).await;
+    assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 10, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|s| **s == 429).count(), 50, "{statuses:?}");
+    log_in(&app, "zhao.min", PASSWORD, None).await.problem(429, "rate_limited");
+}
+
+#[rstest]
+#[case::sqlite(Form::Sqlite)]
+#[case::service(Form::Service)]
+#[tokio::test]
+async fn a_right_password_alone_is_no_failed_try(#[case] form: Form) {
+    let Some(app) = TestApp::with(form, &[("limits.staff_failures", "3")]).await else { return };
+    let added = app.add_staff("sun.li", Role::Official, "", false).await;
+    let url = added["totp_url"].as_str().unwrap();
+    for _ in 0..6 {
+        log_in(&app, "sun.li", PASSWORD, None).await.problem(401, "totp_required");
+    }
+    let wrong = format!("{:06}", (one_time(url, &app, 0).parse::<u32>().unwrap() + 1) % 1_000_000);
+    for _ in 0..2 {
+        log_in(&app, "sun.li", PASSWORD, Some(&wrong)).await.problem(401, "credentials_invalid");
+        log_in(&app, "sun.li", PASSWORD, None).await.problem(401, "totp_required");
+    }
+    log_in(&app, "sun.li", PASSWORD, Some(&one_time(url, &app, 0))).await.ok(201);
+}
+
 async fn appoint(by: &Client, name: &str, role: &str, division: &str) -> Reply {
     let body =
         json!({ "username": name, "password": "a long enough one", "role": role, "division": division });

@@ -65,6 +65,12 @@ impl TestApp {
         let of_api = if form == Form::Sqlite { &with_gateways } else { &common };
         std::fs::write(dir.path().join("api.toml"), of_api)?;
         std::fs::write(dir.path().join("notifier.toml"), &with_gateways)?;
+        // What the processes put aside is theirs alone, so that a test may look through it.
+        let aside = dir.path().join("tmp");
+        std::fs::create_dir(&aside)?;
+        let mut env: Vec<(String, String)> =
+            changes.iter().map(|(k, v)| (variable(k), (*v).to_owned())).collect();
+        env.push(("TMPDIR".to_owned(), aside.display().to_string()));
         let mut app = Self {
             form,
             clock: TestClock::new(dir.path().join("offset"))?,
@@ -73,7 +79,7 @@ impl TestApp {
             notifier: None,
             url: String::new(),
             notifier_url: format!("http://127.0.0.1:{notifier_port}"),
-            env: changes.iter().map(|(k, v)| (variable(k), (*v).to_owned())).collect(),
+            env,
             phones: AtomicU32::new(0),
             house_official: OnceCell::new(),
             db: OnceCell::new(),
@@ -229,6 +235,26 @@ impl TestApp {
             .iter()
             .map(|name| std::fs::read_to_string(self.path(name)).unwrap_or_default())
             .collect()
+    }
+
+    /// What the notifier's own listener says of itself.
+    pub async fn notifier_metrics(&self) -> String {
+        let client = Client::new(&self.notifier_url);
+        let reply = client.try_send_raw(reqwest::Method::GET, "/metrics", None).await;
+        reply.map(|r| r.text()).unwrap_or_default()
+    }
+
+    /// Where PostgreSQL keeps this test's database and what it writes ahead. The server must be on this machine.
+    pub async fn database_files(&self) -> Vec<PathBuf> {
+        let conn = self.db().await;
+        let sql = "SELECT current_setting('data_directory'), (SELECT oid::text FROM pg_database WHERE datname = current_database())";
+        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), sql)).await;
+        let row = row.ok().flatten().unwrap_or_else(|| panic!("{sql}"));
+        let text = |i| row.try_get_by_index::<String>(i).unwrap_or_default();
+        let folder = PathBuf::from(text(0));
+        let files = vec![folder.join("base").join(text(1)), folder.join("pg_wal")];
+        assert!(files.iter().all(|f| std::fs::read_dir(f).is_ok()), "they can be read: {files:?}");
+        files
     }
 
     pub fn now(&self) -> Timestamp {

@@ -6,10 +6,15 @@
 pub mod app;
 pub mod client;
 pub mod clock;
+pub mod contract;
 pub mod fake_provider;
+pub mod outbreak;
 pub mod persona;
 pub mod place;
+pub mod private_redis;
 pub mod process;
+pub mod rows;
+pub mod search;
 pub mod settings;
 
 pub use app::TestApp;

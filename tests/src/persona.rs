@@ -27,6 +27,7 @@ pub struct Staff {
     pub id: String,
     pub username: String,
     pub role: Role,
+    pub token: String,
 }
 
 /// A venue that is open for scans.
@@ -119,9 +120,10 @@ impl TestApp {
         self.add_staff(&username, role, division, true).await;
         let body = json!({ "username": username, "password": PASSWORD });
         let session = self.anyone().post("/staff/sessions", body).await.ok(201);
-        let client = self.anyone().with_token(session["access_token"].as_str().unwrap_or_default());
+        let token = session["access_token"].as_str().unwrap_or_default().to_owned();
+        let client = self.anyone().with_token(&token);
         let id = session["staff"]["id"].as_str().unwrap_or_default().to_owned();
-        Staff { client, id, username, role }
+        Staff { client, id, username, role, token }
     }
 
     /// `staff add`; what it printed.

@@ -7,6 +7,7 @@ pub mod dispatch;
 pub mod import;
 pub mod me;
 pub mod operation;
+pub mod password;
 pub mod retention;
 pub mod scan;
 pub mod session;

@@ -11,7 +11,7 @@ use mashang_entity::person;
 use mashang_infra::db::WriteTx;
 use mashang_infra::keys::Field;
 use mashang_infra::queue::{Priority, Task};
-use mashang_infra::store::login_code::{self, NewCode, RecentSends, Try};
+use mashang_infra::store::login_code::{self, Asker, NewCode, RecentSends, Try};
 use mashang_infra::store::{delivery, person as people};
 use uuid::Uuid;
 
@@ -50,7 +50,13 @@ pub async fn request_code(
     let now = app.clock.now();
     let tx = app.db.begin_write().await?;
     login_code::lock_phone(&*tx, &app.keys, phone).await?;
-    let recent = login_code::recent(&*tx, &app.keys, phone, client_address, now).await?;
+    let asker = Asker {
+        phone,
+        address: client_address,
+        per_address_hour: limits.code_per_address_hour,
+        per_block_hour: limits.code_per_prefix_hour,
+    };
+    let recent = login_code::recent(&*tx, &app.keys, asker, now).await?;
     check_limits(app, &recent, now)?;
     let id = Uuid::now_v7();
     let code = login::code_of(&app.keys.login_key(), id);
@@ -75,8 +81,7 @@ fn check_limits(app: &App, recent: &RecentSends, now: Timestamp) -> Answer<()> {
         per_day: l.code_per_phone_day,
     };
     let wait = login::wait_for_next(&recent.phone, per_phone, now)
-        .max(login::wait_in_window(&recent.address, HOUR, l.code_per_address_hour, now))
-        .max(login::wait_in_window(&recent.block, HOUR, l.code_per_prefix_hour, now));
+        .max(recent.address.max(recent.block).map(|full| (full + HOUR - now).max(1)));
     if let Some(millis) = wait {
         return Err(Problem::retry(Code::RateLimited, millis));
     }

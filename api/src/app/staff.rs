@@ -1,7 +1,5 @@
 //! Staff: log-in with password and one-time password, and the changes of rights.
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use argon2::{Algorithm, Argon2, Params, Version};
 use mashang_domain::person::{Actor, Division, Role};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::{MINUTE, Timestamp};
@@ -14,37 +12,10 @@ use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
 use uuid::Uuid;
 
+use super::password::{self, NOBODYS_HASH};
 use super::session::{self, Opened};
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
-
-/// OWASP's first choice for argon2id: 19 MiB, two passes.
-fn hasher() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
-}
-
-/// Hashes a password; slow by intent, so off the async threads.
-pub async fn hash_password(password: String) -> Answer<String> {
-    check_password(&password)?;
-    let work = move || hasher().hash_password(password.as_bytes()).map(|h| h.to_string());
-    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?.map_err(Problem::internal)
-}
-
-fn check_password(password: &str) -> Answer<()> {
-    let length = password.chars().count();
-    if (12..=128).contains(&length) {
-        Ok(())
-    } else {
-        Err(Problem::field("password", "out_of_range", "12 to 128 characters"))
-    }
-}
-
-async fn verify_password(hash: String, password: String) -> Answer<bool> {
-    let work = move || {
-        PasswordHash::new(&hash).is_ok_and(|h| hasher().verify_password(password.as_bytes(), &h).is_ok())
-    };
-    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
-}
 
 /// A member of staff to be added; the TOTP secret is made here and returned once.
 pub struct Appointment {
@@ -70,7 +41,7 @@ pub async fn appoint(
     now: Timestamp,
 ) -> Answer<Appointed> {
     check_username(&new.username)?;
-    let password_hash = hash_password(new.password).await?;
+    let password_hash = password::hash(new.password).await?;
     let id = Uuid::now_v7();
     let (totp_sealed, totp_url) = if new.totp { fresh_totp(keys, id, &new.username)? } else { (None, None) };
     let tx = db.begin_write().await?;
@@ -138,22 +109,21 @@ pub async fn log_in(
     let now = app.clock.now();
     let wrong = || Problem::new(Code::CredentialsInvalid);
     let found = staff::by_username(app.db.conn(), username).await?;
-    // An unknown name costs the same time as a wrong password.
-    let hash = found.as_ref().map_or(DUMMY_HASH.to_owned(), |s| s.password_hash.clone());
-    let right = verify_password(hash, password).await?;
-    let Some(member) = found.filter(|s| s.disabled_at.is_none()) else { return Err(wrong()) };
-    if let Some(until) = member.locked_until.filter(|t| *t > now) {
-        return Err(Problem::retry(Code::RateLimited, until - now));
-    }
-    if !right {
-        return Err(failed(app, &member, now).await?);
+    let Some(member) = found.filter(|s| s.disabled_at.is_none()) else {
+        // An unknown name costs the same time as a wrong password.
+        password::verify(NOBODYS_HASH.to_owned(), password).await?;
+        return Err(wrong());
+    };
+    count_try(app, &member, now).await?;
+    if !password::verify(member.password_hash.clone(), password).await? {
+        return Err(wrong());
     }
     let step = match (&member.totp_sealed, code) {
         (None, _) => None,
-        (Some(_), None) => return Err(Problem::new(Code::TotpRequired)),
+        (Some(_), None) => return Err(totp_wanted(app, &member).await?),
         (Some(sealed), Some(code)) => match totp_step(app, &member, sealed, code, now)? {
             Some(step) => Some(step),
-            None => return Err(failed(app, &member, now).await?),
+            None => return Err(wrong()),
         },
     };
     let tx = app.db.begin_write().await?;
@@ -165,16 +135,26 @@ pub async fn log_in(
     Ok((opened, member))
 }
 
-/// argon2id of a random password nobody knows, with the same parameters.
-const DUMMY_HASH: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$UWVJpVvSnWBGAxdBUjqW7o4PKtsQjOyXTrMFGDB4hlM";
-
-async fn failed(app: &App, member: &entity::Model, now: Timestamp) -> Answer<Problem> {
+/// Counts a try before it is looked at, so that however many come at once no more are looked at than the limit allows.
+async fn count_try(app: &App, member: &entity::Model, now: Timestamp) -> Answer<()> {
     let l = &app.settings.limits;
+    let locked_until = now + l.staff_lock_minutes * MINUTE;
     let tx = app.db.begin_write().await?;
-    staff::failed(&*tx, member.id, l.staff_failures, now + l.staff_lock_minutes * MINUTE).await?;
+    let counted = staff::count_try(&*tx, member.id, l.staff_failures, now, locked_until).await?;
     tx.commit().await?;
-    Ok(Problem::new(Code::CredentialsInvalid))
+    if counted {
+        return Ok(());
+    }
+    let locked = staff::by_id(app.db.conn(), member.id).await?.and_then(|m| m.locked_until);
+    Err(Problem::retry(Code::RateLimited, locked.unwrap_or(locked_until) - now))
+}
+
+/// A right password without its one-time password is no failed try.
+async fn totp_wanted(app: &App, member: &entity::Model) -> Answer<Problem> {
+    let tx = app.db.begin_write().await?;
+    staff::forgive_try(&*tx, member.id).await?;
+    tx.commit().await?;
+    Ok(Problem::new(Code::TotpRequired))
 }
 
 /// The time step a one-time password belongs to, when it is right.

@@ -1,46 +1,65 @@
 //! Request bodies: JSON, strict and bounded.
 //!
+//! Extractors run side by side, so a body that were read in one of them could be refused before the permission is. The
+//! extractor therefore only takes hold of the body; the handler, which runs when every permission is there, reads it.
+//! Who may not call a route learns nothing about its body, and costs no memory for it.
+//!
 //! Unknown fields and wrong types are told apart from broken JSON, and each names the field it is about.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Code, FieldError, Problem};
+use crate::error::{Answer, Code, FieldError, Problem};
 use crate::state::App;
 
-/// A JSON body, parsed; `hash` is that of its bytes.
+/// A JSON body that nobody has looked at yet.
 pub struct Body<T> {
+    request: HttpRequest,
+    payload: Payload,
+    kind: PhantomData<T>,
+}
+
+/// A JSON body, parsed; `hash` is that of its bytes.
+pub struct Read<T> {
     pub value: T,
     pub hash: [u8; 32],
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T> FromRequest for Body<T> {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+    type Future = Ready<Answer<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let mut payload = payload.take();
-        Box::pin(async move {
-            let declared = request.headers().contains_key(CONTENT_TYPE);
-            if declared {
-                require_json(&request)?;
-            }
-            let limit =
-                request.app_data::<web::Data<App>>().map_or(16_384, |a| a.settings.http.max_body_bytes);
-            let bytes = read(&mut payload, limit).await?;
-            // Who sends nothing need not say what it is.
-            if !declared && !bytes.is_empty() {
-                require_json(&request)?;
-            }
-            parse(&bytes).map(|value| Body { value, hash: Sha256::digest(&bytes).into() })
-        })
+        ready(Ok(Self { request: request.clone(), payload: payload.take(), kind: PhantomData }))
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    /// Reads and parses it.
+    ///
+    /// # Errors
+    /// `unsupported_media_type`, `too_large`, `malformed_json`, `unknown_field`, `invalid`.
+    pub async fn read(mut self) -> Answer<Read<T>> {
+        let declared = self.request.headers().contains_key(CONTENT_TYPE);
+        if declared {
+            require_json(&self.request)?;
+        }
+        let app = self.request.app_data::<web::Data<App>>();
+        let limit = app.map_or(16_384, |a| a.settings.http.max_body_bytes);
+        let bytes = bounded(&mut self.payload, limit).await?;
+        // Who sends nothing need not say what it is.
+        if !declared && !bytes.is_empty() {
+            require_json(&self.request)?;
+        }
+        parse(&bytes).map(|value| Read { value, hash: Sha256::digest(&bytes).into() })
     }
 }
 
@@ -53,7 +72,7 @@ fn require_json(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::with_detail(Code::UnsupportedMediaType, "Content-Type: application/json"))
 }
 
-async fn read(payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+async fn bounded(payload: &mut Payload, limit: usize) -> Answer<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(Code::BadRequest))?;
@@ -68,6 +87,10 @@ async fn read(payload: &mut Payload, limit: usize) -> Result<Vec<u8>, Problem> {
 /// Parses JSON into a request type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    // No text of ours holds a NUL, and PostgreSQL could not store one.
+    if holds_nul(bytes) {
+        return Err(Problem::with_detail(Code::Invalid, "U+0000"));
+    }
     // serde reads a list where fields are wanted; we do not.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|e| refusal("", &e))?;
@@ -80,6 +103,12 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|e| refusal("", &e))?;
     Ok(value)
+}
+
+/// Whether a string of this JSON has the escape of U+0000 in it; a bare one is no JSON.
+fn holds_nul(json: &[u8]) -> bool {
+    let escaped = |at: usize| json[..at].iter().rev().take_while(|b| **b == b'\\').count() % 2 == 0;
+    json.windows(6).enumerate().any(|(at, w)| w == b"\\u0000" && escaped(at))
 }
 
 fn refusal(path: &str, error: &serde_json::Error) -> Problem {
@@ -143,6 +172,20 @@ mod tests {
         let problem = parse::<Wanted>(b"{\"n\":\"13800138000\"}").expect_err("refused");
         assert!(!problem.body().to_string().contains("138001"), "values do not come back");
         assert_eq!(code("[1]"), Code::Invalid);
+    }
+
+    #[test]
+    fn no_text_holds_a_nul() {
+        for (json, expected) in [
+            (r#"{"a":"x\u0000"}"#, true),
+            (r#"{"a":"\\\u0000"}"#, true),
+            (r#"{"a":"\\u0000"}"#, false),
+            (r#"{"a":"\u00001"}"#, true),
+            (r#"{"a":"\u0001"}"#, false),
+            ("", false),
+        ] {
+            assert_eq!(holds_nul(json.as_bytes()), expected, "{json}");
+        }
     }
 
     #[test]

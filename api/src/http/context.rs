@@ -73,6 +73,11 @@ impl Context {
     }
 }
 
+/// That of the request in work, for a task that goes on with it.
+pub fn current() -> Context {
+    Context { request_id: request_id(), language: language() }
+}
+
 /// The id of the request in work; empty outside of one.
 pub fn request_id() -> String {
     CONTEXT.try_with(|c| c.borrow().request_id.clone()).unwrap_or_default()

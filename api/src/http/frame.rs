@@ -1,6 +1,6 @@
 //! What surrounds every request: its context, a bound on how many are in work, a time-out, headers, a metric.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,10 @@ async fn within(
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
+    // No name of ours holds a NUL, and PostgreSQL could not look for one.
+    if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
+        return Ok(refuse(request, &Problem::new(Code::BadRequest)));
+    }
     if !served_after_the_end(request.path()) && app.gate.is_ended().await {
         return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
     }
@@ -119,17 +123,34 @@ fn refuse(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody
 
 /// The client's address: the peer's, unless the peer is a proxy of ours, which says whom it speaks for.
 pub fn client_address(app: &App, request: &HttpRequest) -> String {
-    let peer = request.peer_addr().map(|a| a.ip());
-    let Some(peer) = peer else { return "unknown".to_owned() };
-    let trusted = |ip: &IpAddr| app.settings.http.trusted_proxies.iter().any(|p| p.parse() == Ok(*ip));
-    if !trusted(&peer) {
-        return network(peer);
+    let Some(peer) = request.peer_addr().map(|a| a.ip().to_canonical()) else { return "unknown".to_owned() };
+    let proxies: Vec<IpAddr> =
+        app.settings.http.trusted_proxies.iter().filter_map(|p| p.parse().ok()).collect();
+    // Some proxies add a line of their own instead of lengthening the one that came.
+    let lines = request.headers().get_all("x-forwarded-for");
+    network(behind(peer, &proxies, &lines.filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",")))
+}
+
+/// Whom the proxies speak for, read from the right: each proxy of ours vouches for the address before it, and for no
+/// other. An entry that is no address ends the chain: what stands before it may be anybody's invention.
+fn behind(peer: IpAddr, proxies: &[IpAddr], forwarded: &str) -> IpAddr {
+    let mut client = peer;
+    for entry in forwarded.rsplit(',') {
+        if !proxies.contains(&client) {
+            break;
+        }
+        match address(entry.trim()) {
+            Some(before) => client = before,
+            None => break,
+        }
     }
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok()).unwrap_or("");
-    // From the right: the first address that is no proxy of ours is the client.
-    let client =
-        forwarded.rsplit(',').filter_map(|a| a.trim().parse::<IpAddr>().ok()).find(|ip| !trusted(ip));
-    network(client.unwrap_or(peer))
+    client
+}
+
+/// An address, with or without a port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let ip = entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|a| a.ip()));
+    ip.map(|ip: IpAddr| ip.to_canonical())
 }
 
 /// IPv6 clients own a /64.
@@ -140,5 +161,35 @@ fn network(ip: IpAddr) -> String {
             let s = v6.segments();
             format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_proxies_of_ours_are_believed() {
+        let proxies: Vec<IpAddr> = ["10.0.0.1", "10.0.0.2"].iter().filter_map(|p| p.parse().ok()).collect();
+        for (peer, forwarded, client) in [
+            ("203.0.113.9", "1.1.1.1", "203.0.113.9"),
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+            ("10.0.0.1", "1.1.1.1, 203.0.113.9", "203.0.113.9"),
+            ("10.0.0.1", "1.1.1.1,203.0.113.9,10.0.0.2", "203.0.113.9"),
+            ("10.0.0.1", "1.1.1.1, unknown", "10.0.0.1"),
+            ("10.0.0.1", "1.1.1.1, 203.0.113.9:4711", "203.0.113.9"),
+            ("10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+        ] {
+            let peer: IpAddr = peer.parse().expect("an address");
+            assert_eq!(behind(peer, &proxies, forwarded).to_string(), client, "{peer} {forwarded}");
+        }
+    }
+
+    #[test]
+    fn ipv6_counts_by_network() {
+        let of = |ip: &str| network(ip.parse().expect("an address"));
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
     }
 }

@@ -16,7 +16,7 @@ use crate::app::alert::view::{Summary, View, view};
 use crate::app::alert::{self, decide, report};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
-use crate::http::body::Body;
+use crate::http::body::{Body, Read};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -100,9 +100,10 @@ async fn draft_alert(
     me: Staff<may::DraftAlerts>,
     body: Body<NewAlert>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, hash } = body;
+    let body = body.read().await?;
+    let Read { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, hash } = body;
     let (office, wish) = (office(&me), Wish { trace_id, template_id, levels, urgent, drill });
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
         let row = draft::draft(&app, &office, wish).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })
@@ -185,6 +186,7 @@ async fn approve_alert(
     id: web::Path<Uuid>,
     body: Body<Approval>,
 ) -> Answer<web::Json<View>> {
+    let body = body.read().await?;
     let row = decide::approve(&app, &office(&me), *id, &body.value.trace_sha256).await?;
     Ok(web::Json(view(&app, row).await?))
 }
@@ -207,6 +209,7 @@ async fn reject_alert(
     id: web::Path<Uuid>,
     body: Body<Rejection>,
 ) -> Answer<web::Json<View>> {
+    let body = body.read().await?;
     let row = decide::reject(&app, &office(&me), *id, body.value.reason).await?;
     Ok(web::Json(view(&app, row).await?))
 }
@@ -241,7 +244,7 @@ async fn correct_alert(
     id: web::Path<Uuid>,
 ) -> Answer<HttpResponse> {
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &[0; 32], async {
+    idempotency::once(app, &request, &me.id.to_string(), &[0; 32], move |app| async move {
         let row = draft::correct(&app, &office, *id).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })

@@ -60,6 +60,7 @@ async fn request_code(
     request: HttpRequest,
     body: Body<CodeRequest>,
 ) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let CodeRequest { phone, channel } = body.value;
     let channel = match channel {
         CodeChannel::Sms => Channel::Sms,
@@ -104,6 +105,7 @@ struct SessionAnswer {
     (status = 429, body = ProblemBody)))]
 #[post("/auth/sessions")]
 async fn create_session(app: web::Data<App>, body: Body<SessionRequest>) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let signed_in = sign_in::sign_in(&app, body.value.request_id, &body.value.code).await?;
     Ok(HttpResponse::Created().json(SessionAnswer {
         access_token: signed_in.opened.token,

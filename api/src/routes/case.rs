@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::case::{self, Office, Report, Shown, visits};
 use crate::error::Answer;
 use crate::http::auth::{Permission, Staff, may};
-use crate::http::body::Body;
+use crate::http::body::{Body, Read};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -109,7 +109,8 @@ async fn report_case(
     me: Staff<may::ReportCases>,
     body: Body<NewCase>,
 ) -> Answer<HttpResponse> {
-    let Body { value: new, hash } = body;
+    let body = body.read().await?;
+    let Read { value: new, hash } = body;
     let facts = CaseFacts {
         reported_at: new.reported_at,
         onset_at: new.onset_at,
@@ -119,7 +120,7 @@ async fn report_case(
     };
     let report = Report { phone: new.phone, facts, note: new.note, division_code: new.division_code };
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
         Ok((StatusCode::CREATED, Case::from(case::report(&app, &office, report).await?)))
     })
     .await
@@ -248,9 +249,10 @@ async fn add_case_visit(
     id: web::Path<Uuid>,
     body: Body<NewVisit>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewVisit { venue_id, zone_id, start, end }, hash } = body;
+    let body = body.read().await?;
+    let Read { value: NewVisit { venue_id, zone_id, start, end }, hash } = body;
     let (office, entry) = (office(&me), visits::Entry { venue_id, zone_id, start, end });
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
         Ok((StatusCode::CREATED, CaseVisit::from(visits::add(&app, &office, *id, entry).await?)))
     })
     .await
@@ -278,6 +280,7 @@ async fn change_case_visit(
     ids: web::Path<(Uuid, Uuid)>,
     body: Body<VisitChange>,
 ) -> Answer<web::Json<CaseVisit>> {
+    let body = body.read().await?;
     let (case_id, visit_id) = *ids;
     let VisitChange { venue_id, zone_id, start, end } = body.value;
     let change = visits::Change { venue_id, zone_id, start, end };

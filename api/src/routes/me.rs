@@ -72,6 +72,7 @@ async fn change_my_phone(
     citizen: Citizen,
     body: Body<PhoneChange>,
 ) -> Answer<web::Json<PersonSummary>> {
+    let body = body.read().await?;
     let phone =
         sign_in::change_phone(&app, citizen.person_id, body.value.request_id, &body.value.code).await?;
     Ok(web::Json(PersonSummary { id: citizen.person_id, phone_masked: phone.masked() }))

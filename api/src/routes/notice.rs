@@ -50,5 +50,6 @@ async fn acknowledge_notice(
     id: web::Path<Uuid>,
     body: Body<Acknowledgement>,
 ) -> Answer<web::Json<NoticeView>> {
+    let body = body.read().await?;
     Ok(web::Json(notices::acknowledge(&app, &citizen, *id, body.value.call_back).await?))
 }

@@ -87,6 +87,7 @@ async fn end_operation(
     me: Staff<may::ManageOperation>,
     body: Body<EndOperation>,
 ) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let step = if body.value.confirm { EndStep::Confirm } else { EndStep::Request };
     let row = operation::end(&app, &me.actor(), me.id, step).await?;
     let confirm_before = match row.state {

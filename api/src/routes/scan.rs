@@ -8,6 +8,7 @@ use mashang_infra::store::scan_history::PastScan;
 use mashang_infra::store::scan_writer::Outcome;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -121,6 +122,7 @@ fn status(told: &Told) -> StatusCode {
     (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[post("/scans")]
 async fn record_scan(app: web::Data<App>, citizen: Citizen, body: Body<ScanRequest>) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let told = scan::record(&app, &citizen, body.value.into()).await?;
     Ok(HttpResponse::build(status(&told)).json(ScanAnswer::from(&told)))
 }
@@ -130,7 +132,18 @@ async fn record_scan(app: web::Data<App>, citizen: Citizen, body: Body<ScanReque
 struct ScanBatch {
     /// At most 100. One that cannot be read costs no other.
     #[schema(value_type = Vec<ScanRequest>, max_items = 100)]
-    scans: Vec<Value>,
+    scans: Vec<Box<RawValue>>,
+}
+
+/// The name of a scan, whatever else is wrong with it.
+#[derive(Deserialize)]
+struct Named {
+    client_scan_id: Option<Value>,
+}
+
+fn name_of(raw: &RawValue) -> Option<String> {
+    let Named { client_scan_id } = serde_json::from_str(raw.get()).ok()?;
+    client_scan_id.as_ref().and_then(Value::as_str).map(str::to_owned)
 }
 
 #[derive(Serialize, ToSchema)]
@@ -161,14 +174,15 @@ async fn record_scans(
     citizen: Citizen,
     body: Body<ScanBatch>,
 ) -> Answer<web::Json<BatchAnswer>> {
+    let body = body.read().await?;
     let given = body.value.scans;
     if given.len() > BATCH {
         return Err(Problem::field("scans", "too_many", format!("≤ {BATCH}")));
     }
-    let names: Vec<Option<String>> =
-        given.iter().map(|v| v.get("client_scan_id").and_then(Value::as_str).map(str::to_owned)).collect();
-    let read = |v: &Value| parse::<ScanRequest>(v.to_string().as_bytes()).map(Scan::from);
-    let scans = given.iter().map(read).collect();
+    let names: Vec<Option<String>> = given.iter().map(|raw| name_of(raw)).collect();
+    // From the text as it came: a tree of values would have forgotten that a field stood there twice.
+    let read = |raw: &RawValue| parse::<ScanRequest>(raw.get().as_bytes()).map(Scan::from);
+    let scans = given.iter().map(|raw| read(raw)).collect();
     let answers = scan::record_batch(&app, &citizen, scans).await;
     let results = names.into_iter().zip(answers).map(|(name, answer)| result(name, &answer)).collect();
     Ok(web::Json(BatchAnswer { results }))

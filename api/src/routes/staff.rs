@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use crate::app::staff;
+use crate::app::{password, staff};
 use crate::error::{Answer, Problem};
 use crate::http::auth::{Staff, may};
 use crate::http::body::Body;
@@ -63,6 +63,7 @@ struct StaffSession {
     (status = 201, body = StaffSession), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 #[post("/staff/sessions")]
 async fn log_in(app: web::Data<App>, body: Body<LogIn>) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let LogIn { username, password, totp } = body.value;
     let (opened, member) = staff::log_in(&app, &username, password, totp.as_deref()).await?;
     let answer =
@@ -113,6 +114,7 @@ async fn add_staff(
     me: Staff<may::ManageStaff>,
     body: Body<NewMember>,
 ) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let (actor, new) = (me.actor(), body.value);
     let division = parse_division(new.division.as_deref())?;
     staff::require_grant(&actor, new.role)?;
@@ -124,7 +126,7 @@ async fn add_staff(
         division,
         totp: true,
     };
-    idempotency::once(&app, &request, &actor.id(), &body.hash, async {
+    idempotency::once(app, &request, &actor.id(), &body.hash, move |app| async move {
         let added = staff::appoint(&app.db, &app.keys, &actor, appointment, app.clock.now()).await?;
         Ok((StatusCode::CREATED, AddedMember { id: added.id, totp_url: added.totp_url }))
     })
@@ -157,9 +159,10 @@ async fn change_staff(
     id: web::Path<Uuid>,
     body: Body<MemberChange>,
 ) -> Answer<web::Json<StaffMember>> {
+    let body = body.read().await?;
     let MemberChange { role, division, disabled, password } = body.value;
     let password_hash = match password {
-        Some(p) => Some(staff::hash_password(p).await?),
+        Some(p) => Some(password::hash(p).await?),
         None => None,
     };
     let change = StaffChange {

@@ -19,7 +19,7 @@ use crate::app::trace::show::{self, Contacts};
 use crate::app::trace::{self, Counts};
 use crate::error::{Answer, Problem};
 use crate::http::auth::{Staff, may};
-use crate::http::body::Body;
+use crate::http::body::{Body, Read};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -113,10 +113,11 @@ async fn run_trace(
     me: Staff<may::Trace>,
     body: Body<NewTrace>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewTrace { case_ids, spans, parameters }, hash } = body;
+    let body = body.read().await?;
+    let Read { value: NewTrace { case_ids, spans, parameters }, hash } = body;
     let start = Start::parse(case_ids, spans)?;
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
         let row = trace::start(&app, &office, start, &parameters).await?;
         let status = match row.state {
             TraceState::Running => StatusCode::ACCEPTED,

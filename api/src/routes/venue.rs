@@ -59,6 +59,7 @@ async fn register_venue(
     citizen: Citizen,
     body: Body<NewVenue>,
 ) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let new = body.value;
     let form = Registration {
         name: new.name,
@@ -69,7 +70,7 @@ async fn register_venue(
         position: position(new.lat, new.lon).map_err(|e| Problem::field("lat", "invalid", e.to_string()))?,
         indoor: new.indoor,
     };
-    idempotency::once(&app, &request, &citizen.actor().id(), &body.hash, async {
+    idempotency::once(app, &request, &citizen.actor().id(), &body.hash, move |app| async move {
         let view = venue::register(&app, &citizen, form).await?;
         Ok((StatusCode::CREATED, Venue::of(&app, view)))
     })
@@ -185,6 +186,7 @@ async fn change_venue(
     id: web::Path<Uuid>,
     body: Body<VenueEdit>,
 ) -> Answer<web::Json<Venue>> {
+    let body = body.read().await?;
     let view = venue::edit(&app, &who, *id, body.value.change()?).await?;
     Ok(web::Json(Venue::of(&app, view)))
 }

@@ -99,8 +99,9 @@ async fn rotate_codes(
     id: web::Path<Uuid>,
     body: Body<Rotation>,
 ) -> Answer<HttpResponse> {
+    let body = body.read().await?;
     let which = body.value.zone_id.map_or(CodesOf::Everything, CodesOf::Zone);
-    idempotency::once(&app, &request, &who.actor().id(), &body.hash, async {
+    idempotency::once(app, &request, &who.actor().id(), &body.hash, move |app| async move {
         let codes = venue::rotate_codes(&app, &who, *id, which).await?;
         Ok((StatusCode::CREATED, VenueCodes::of(codes)))
     })

@@ -37,6 +37,7 @@ async fn approve_venue(
     id: web::Path<Uuid>,
     body: Body<Why>,
 ) -> Answer<web::Json<Venue>> {
+    let body = body.read().await?;
     let view = venue::decide(&app, &official, *id, Decision::Approve, body.value.reason).await?;
     Ok(web::Json(Venue::of(&app, view)))
 }
@@ -52,6 +53,7 @@ async fn suspend_venue(
     id: web::Path<Uuid>,
     body: Body<Why>,
 ) -> Answer<web::Json<Venue>> {
+    let body = body.read().await?;
     let view = venue::decide(&app, &official, *id, Decision::Suspend, body.value.reason).await?;
     Ok(web::Json(Venue::of(&app, view)))
 }
@@ -66,6 +68,7 @@ async fn close_venue(
     id: web::Path<Uuid>,
     body: Body<Why>,
 ) -> Answer<web::Json<Venue>> {
+    let body = body.read().await?;
     let view = venue::decide(&app, &official, *id, Decision::Close, body.value.reason).await?;
     Ok(web::Json(Venue::of(&app, view)))
 }

@@ -43,7 +43,8 @@ async fn add_zone(
     id: web::Path<Uuid>,
     body: Body<NewZone>,
 ) -> Answer<HttpResponse> {
-    idempotency::once(&app, &request, &who.actor().id(), &body.hash, async {
+    let body = body.read().await?;
+    idempotency::once(app, &request, &who.actor().id(), &body.hash, move |app| async move {
         let zone = venue::add_zone(&app, &who, *id, &body.value.name).await?;
         Ok((StatusCode::CREATED, Zone::from(zone)))
     })

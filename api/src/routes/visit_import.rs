@@ -1,11 +1,12 @@
 //! Import of visits over HTTP: the report comes as lines of JSON while the file is still on its way.
 
+use std::future::ready;
 use std::io::{self, Read};
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -44,7 +45,7 @@ enum ReportLine {
 ///
 /// CSV in UTF-8, plain or gzip, with the header `phone,venue_ref,direction,scanned_at`; `venue_ref` is an id or an
 /// `external_ref`. The answer is a line of JSON for every bad line and every few thousand lines, and a `summary` (or a
-/// `problem`) at the end. The same file sent again goes on where it stopped; rows that are there are not doubled.
+/// `problem`) at the end; a file that cannot be read from its beginning is refused. The same file sent again goes on where it stopped; rows that are there are not doubled.
 #[utoipa::path(tag = "Official", security(("bearer" = [])), request_body(content = String, content_type = "text/csv"), responses(
     (status = 200, body = ReportLine, content_type = "application/x-ndjson"), (status = 403, body = ProblemBody),
     (status = 413, body = ProblemBody), (status = 415, body = ProblemBody)))]
@@ -62,7 +63,7 @@ async fn import_visit_file(
         return Err(Problem::with_detail(Code::TooLarge, format!("≤ {limit} bytes")));
     }
     let (give, bytes) = mpsc::channel(16);
-    let (tell, lines) = mpsc::channel(WAITING);
+    let (tell, mut lines) = mpsc::channel(WAITING);
     actix_web::rt::spawn(pump(body, limit, give));
     let ctx = ImportContext {
         db: app.db.clone(),
@@ -72,21 +73,43 @@ async fn import_visit_file(
     };
     let options = ImportOptions::new(ImportFormat::Visits, official.actor());
     app.lifecycle.spawn("visit import", run(ctx, Incoming { bytes, current: Bytes::new() }, options, tell));
-    let lines = ReceiverStream::new(lines).map(Ok::<Bytes, actix_web::Error>);
+    // A file that cannot be read from its beginning is refused as any body is.
+    let first = match lines.recv().await {
+        Some(Told::Failed(problem)) => return Err(problem),
+        Some(told) => told,
+        None => return Err(Problem::internal("an import without a report")),
+    };
+    let lines = stream::once(ready(first)).chain(ReceiverStream::new(lines)).map(Told::line);
     Ok(HttpResponse::Ok().content_type("application/x-ndjson").streaming(lines))
 }
 
-async fn run(ctx: ImportContext, source: Incoming, options: ImportOptions, tell: mpsc::Sender<Bytes>) {
+/// What an import says.
+enum Told {
+    Line(Bytes),
+    /// The last word.
+    Failed(Problem),
+}
+
+impl Told {
+    fn line(self) -> Result<Bytes, actix_web::Error> {
+        Ok(match self {
+            Told::Line(line) => line,
+            Told::Failed(problem) => line(&json!({ "type": "problem", "problem": problem.body() })),
+        })
+    }
+}
+
+async fn run(ctx: ImportContext, source: Incoming, options: ImportOptions, tell: mpsc::Sender<Told>) {
     let mut report = Report { tell, cut: false };
     let last = match import_visits(&ctx, source, options, &mut report).await {
         Ok(mut summary) => {
             summary.errors_cut |= report.cut;
-            typed("summary", json!(summary))
+            Told::Line(typed("summary", json!(summary)))
         }
-        Err(error) => typed("problem", problem(&error).body()),
+        Err(error) => Told::Failed(problem(&error)),
     };
     // The client may be gone.
-    let _ = report.tell.send(line(&last)).await;
+    let _ = report.tell.send(last).await;
 }
 
 fn problem(error: &ImportError) -> Problem {
@@ -106,32 +129,29 @@ fn problem(error: &ImportError) -> Problem {
 
 /// Sends what the import tells as lines; never waits for the client.
 struct Report {
-    tell: mpsc::Sender<Bytes>,
+    tell: mpsc::Sender<Told>,
     cut: bool,
 }
 
 impl ImportProgress for Report {
     fn advanced(&mut self, lines: u64, _: u64) {
-        let _ = self.tell.try_send(line(&typed("progress", json!({ "lines": lines }))));
+        let _ = self.tell.try_send(Told::Line(typed("progress", json!({ "lines": lines }))));
     }
 
     fn rejected(&mut self, bad: &BadLine) {
-        self.cut |= self.tell.try_send(line(&typed("rejected", json!(bad)))).is_err();
+        self.cut |= self.tell.try_send(Told::Line(typed("rejected", json!(bad)))).is_err();
     }
 
     fn settled(&mut self, people: u64) {
-        let _ = self.tell.try_send(line(&typed("progress", json!({ "people_settled": people }))));
+        let _ = self.tell.try_send(Told::Line(typed("progress", json!({ "people_settled": people }))));
     }
 }
 
-fn typed(kind: &str, mut value: Value) -> Value {
-    if kind == "problem" {
-        return json!({ "type": kind, "problem": value });
-    }
+fn typed(kind: &str, mut value: Value) -> Bytes {
     if let Some(map) = value.as_object_mut() {
         map.insert("type".to_owned(), kind.into());
     }
-    value
+    line(&value)
 }
 
 fn line(value: &Value) -> Bytes {

@@ -74,6 +74,8 @@ pub fn shorten(value: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn vars(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -106,6 +108,21 @@ mod tests {
             fill("{date}", &vars(&[("date", &"长".repeat(21))])),
             Err(TemplateError::TooLong("date".into()))
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_a_value_whatever_it_looks_like(value in ".{0,24}", odd in "[{}$【】%<>&;'\"\\\\/:#\n\r\t a-z]{0,20}") {
+            for value in [value, odd] {
+                let filled = fill("于{date}到过", &vars(&[("date", &value)]));
+                let plain = "于{date}到过".replacen("{date}", &value, 1);
+                if let Ok(text) = filled {
+                    prop_assert_eq!(text, plain);
+                    let harmless = !value.contains(['{', '}', '$', '【', '】', '\n']);
+                    prop_assert!(harmless, "{:?}", value);
+                }
+            }
+        }
     }
 
     #[test]

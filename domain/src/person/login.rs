@@ -43,7 +43,7 @@ pub fn wait_for_next(sends: &[Timestamp], limits: SendLimits, now: Timestamp) ->
 }
 
 /// Milliseconds until fewer than `allowed` sends lie in the last `window` milliseconds.
-pub fn wait_in_window(sends: &[Timestamp], window: i64, allowed: i64, now: Timestamp) -> Option<i64> {
+fn wait_in_window(sends: &[Timestamp], window: i64, allowed: i64, now: Timestamp) -> Option<i64> {
     let mut inside: Vec<Timestamp> = sends.iter().copied().filter(|t| *t > now - window).collect();
     inside.sort_unstable();
     let allowed = usize::try_from(allowed).unwrap_or(0);

@@ -23,6 +23,9 @@ pub const TOKEN_CHARS: usize = 1 + NUMBER_CHARS + TAG_CHARS;
 /// Numbers lie below this.
 pub const NUMBERS: i64 = 1 << 45;
 const SCREEN: u8 = 16;
+/// Minutes for which a screen code that is over is told from a forged one. Each costs a keyed hash per forged code, and
+/// whoever guesses sends a hundred of them in one request.
+const RECENTLY: i64 = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeError {
@@ -84,7 +87,7 @@ impl Parsed {
         if (now - grace_minutes..=now + 1).any(|m| self.matches(key, Some(m))) {
             return Ok(self.number());
         }
-        let recently = (now - 24 * 60..now).any(|m| self.matches(key, Some(m)));
+        let recently = (now - RECENTLY..now).any(|m| self.matches(key, Some(m)));
         Err(if recently { CodeError::ScreenCodeOver } else { CodeError::Forged })
     }
 
@@ -180,6 +183,48 @@ mod tests {
         assert_eq!(parsed.verify(&KEY, NOW + 2 * MINUTE - 1, 1), Ok(5));
         assert_eq!(parsed.verify(&KEY, NOW + 2 * MINUTE, 1), Err(CodeError::ScreenCodeOver));
         assert_eq!(parsed.verify(&[8; 32], NOW, 1), Err(CodeError::Forged));
+    }
+
+    /// A guess of the right shape: printed codes, or those of screens.
+    fn guess(seed: &mut u64, screen: bool) -> String {
+        let mut letter = |below: u64, from: u64| {
+            *seed ^= *seed << 13;
+            *seed ^= *seed >> 7;
+            *seed ^= *seed << 17;
+            char::from(ALPHABET[usize::try_from(from + *seed % below).unwrap_or(0)])
+        };
+        let kind = letter(16, if screen { 16 } else { 0 });
+        std::iter::once(kind).chain((1..TOKEN_CHARS).map(|_| letter(32, 0))).collect()
+    }
+
+    #[test]
+    fn a_million_guesses_hit_nothing() {
+        let mut seed = 0x9e37_79b9_7f4a_7c15;
+        for (screen, guesses) in [(false, 1_000_000), (true, 5_000)] {
+            for _ in 0..guesses {
+                let token = guess(&mut seed, screen);
+                let verified = parse(&token).and_then(|p| p.verify(&KEY, NOW, 1));
+                assert_eq!(verified, Err(CodeError::Forged), "{token}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let token = printed(123_456_789, 1, &KEY);
+        let right = |text: &str| parse(text).and_then(|p| p.verify(&KEY, NOW, 1)).is_ok();
+        assert!(right(&token));
+        for (at, bit) in (0..TOKEN_CHARS).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            // Bytes that are no text never come so far. What people may type for a character is that character.
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            let same = text.bytes().map(normal).eq(token.bytes().map(normal));
+            assert_eq!(right(&text), same, "{text}");
+        }
+        for length in 0..TOKEN_CHARS {
+            assert!(!right(&token[..length]) && !right(&token[TOKEN_CHARS - length..]), "{length}");
+        }
     }
 
     proptest! {

@@ -14,6 +14,7 @@ pub enum Label {
     PhoneBlock,
     ClientAddress,
     LoginCode,
+    RequestBody,
 }
 
 impl Label {
@@ -23,6 +24,7 @@ impl Label {
             Label::PhoneBlock => b"phone-block",
             Label::ClientAddress => b"client-address",
             Label::LoginCode => b"login-code",
+            Label::RequestBody => b"request-body",
         }
     }
 }

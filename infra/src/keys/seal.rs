@@ -20,6 +20,7 @@ pub enum Field {
     VenueContact,
     CaseNote,
     StaffTotp,
+    IdempotentAnswer,
 }
 
 impl Field {
@@ -30,6 +31,7 @@ impl Field {
             Field::VenueContact => "venue.contact",
             Field::CaseNote => "infection_case.note",
             Field::StaffTotp => "staff.totp",
+            Field::IdempotentAnswer => "idempotency.response",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mashang_domain::person::Phone;
+use mashang_domain::person::{Division, Phone};
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::plausibility::Coordinates;
 use mashang_domain::venue::{Category, VenueState};
@@ -122,16 +122,18 @@ pub struct ImportVenue {
     pub open: bool,
 }
 
-/// The venues with these ids or references, by what was asked.
+/// The venues of a division with these ids or references, by what was asked.
 pub async fn venues(
     db: &impl ConnectionTrait,
+    scope: &Division,
     refs: &[String],
 ) -> Result<HashMap<String, ImportVenue>, DbErr> {
     let mut found = HashMap::with_capacity(refs.len());
     for some in refs.chunks(SQLITE_VALUES) {
         let by_ref = venue::Column::ExternalRef.is_in(some.iter().map(String::as_str));
         let ids: Vec<Uuid> = some.iter().filter_map(|r| Uuid::try_parse(r).ok()).collect();
-        for row in venue::Entity::find().filter(by_ref).all(db).await? {
+        let rows = venue::Entity::find().filter(by_ref).all(db).await?;
+        for row in rows.into_iter().filter(|row| scope.covers(&row.division_code)) {
             if let Some(reference) = row.external_ref.clone() {
                 found.insert(reference, told(row));
             }
@@ -140,7 +142,8 @@ pub async fn venues(
             continue;
         }
         let rows = venue::Entity::find().filter(venue::Column::Id.is_in(ids)).all(db).await?;
-        let rows: HashMap<Uuid, venue::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
+        let inside = rows.into_iter().filter(|row| scope.covers(&row.division_code));
+        let rows: HashMap<Uuid, venue::Model> = inside.map(|row| (row.id, row)).collect();
         for asked in some {
             // An id before a reference that looks like one.
             if let Some(row) = Uuid::try_parse(asked).ok().and_then(|id| rows.get(&id)) {

@@ -30,10 +30,10 @@ pub struct NewCode<'a> {
 pub struct RecentSends {
     /// Sends to this phone in the last 24 hours.
     pub phone: Vec<Timestamp>,
-    /// Sends asked for by this client address in the last hour.
-    pub address: Vec<Timestamp>,
-    /// Sends to this block of 10,000 numbers in the last hour.
-    pub block: Vec<Timestamp>,
+    /// The send for this client address that has to be an hour old before there is room for another.
+    pub address: Option<Timestamp>,
+    /// As `address`, for this block of 10,000 numbers.
+    pub block: Option<Timestamp>,
     /// Sends of the whole system in the last 24 hours.
     pub total: i64,
     /// Wrong tries on the codes of this phone in the last 24 hours.
@@ -55,33 +55,40 @@ pub async fn lock_phone(tx: &impl ConnectionTrait, keys: &KeyRing, phone: &Phone
     Ok(())
 }
 
+/// Who asks, and how many sends an hour their address and their block of numbers have.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    pub phone: &'a Phone,
+    pub address: &'a str,
+    pub per_address_hour: i64,
+    pub per_block_hour: i64,
+}
+
 pub async fn recent(
     tx: &impl ConnectionTrait,
     keys: &KeyRing,
-    phone: &Phone,
-    address: &str,
+    asker: Asker<'_>,
     now: Timestamp,
 ) -> Result<RecentSends, DbErr> {
     use login_code::Column;
     let since = |window: i64| Column::CreatedAt.gt(now - window);
-    let of_phone = Column::PhoneHash.eq(keys.phone_hash(phone));
+    let of_phone = Column::PhoneHash.eq(keys.phone_hash(asker.phone));
     let rows = login_code::Entity::find().filter(of_phone).filter(since(DAY)).all(tx).await?;
-    let times = async |which: sea_orm::sea_query::SimpleExpr| -> Result<Vec<Timestamp>, DbErr> {
-        let found = login_code::Entity::find()
-            .select_only()
-            .column(Column::CreatedAt)
-            .filter(which)
-            .filter(since(HOUR));
-        found.order_by_desc(Column::CreatedAt).limit(10_000).into_tuple().all(tx).await
+    // The newest but so many: when it is there, the hour is full.
+    let nth_newest = async |which: sea_orm::sea_query::SimpleExpr, n: i64| {
+        let found = login_code::Entity::find().select_only().column(Column::CreatedAt);
+        let found = found.filter(which).filter(since(HOUR)).order_by_desc(Column::CreatedAt);
+        let before = u64::try_from(n - 1).unwrap_or(0);
+        found.offset(before).limit(1).into_tuple::<Timestamp>().one(tx).await
     };
+    let address = keys.keyed_hash(Label::ClientAddress, asker.address.as_bytes());
+    let block = keys.keyed_hash(Label::PhoneBlock, asker.phone.block().as_bytes());
     let total = login_code::Entity::find().filter(since(DAY)).count(tx).await?;
     Ok(RecentSends {
         phone_failures: rows.iter().map(|r| i64::from(r.wrong_tries)).sum(),
         phone: rows.into_iter().map(|r| r.created_at).collect(),
-        address: times(Column::AddressHash.eq(keys.keyed_hash(Label::ClientAddress, address.as_bytes())))
-            .await?,
-        block: times(Column::BlockHash.eq(keys.keyed_hash(Label::PhoneBlock, phone.block().as_bytes())))
-            .await?,
+        address: nth_newest(Column::AddressHash.eq(address), asker.per_address_hour).await?,
+        block: nth_newest(Column::BlockHash.eq(block), asker.per_block_hour).await?,
         total: i64::try_from(total).unwrap_or(i64::MAX),
     })
 }

@@ -70,34 +70,48 @@ pub async fn page(
     query.order_by_asc(staff::Column::Id).limit(limit).all(db).await
 }
 
-/// Counts a failed log-in and locks the account when there were too many.
-pub async fn failed(
+/// Counts a try to log in, and locks the account with the last that is allowed. `false`: the account is locked.
+pub async fn count_try(
     tx: &impl ConnectionTrait,
     id: Uuid,
     limit: i32,
+    now: Timestamp,
     locked_until: Timestamp,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     use staff::Column;
-    let of = |id: Uuid| Column::Id.eq(id);
-    staff::Entity::update_many()
+    let open = Column::LockedUntil.is_null().or(Column::LockedUntil.lte(now));
+    let counted = staff::Entity::update_many()
         .col_expr(Column::Failures, Expr::col(Column::Failures).add(1))
-        .filter(of(id))
+        .filter(Column::Id.eq(id).and(open))
         .exec(tx)
         .await?;
     staff::Entity::update_many()
         .col_expr(Column::LockedUntil, Expr::value(locked_until))
         .col_expr(Column::Failures, Expr::value(0))
-        .filter(of(id).and(Column::Failures.gte(limit)))
+        .filter(Column::Id.eq(id).and(Column::Failures.gte(limit)))
+        .exec(tx)
+        .await?;
+    Ok(counted.rows_affected > 0)
+}
+
+/// Takes one counted try back.
+pub async fn forgive_try(tx: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
+    use staff::Column;
+    staff::Entity::update_many()
+        .col_expr(Column::Failures, Expr::col(Column::Failures).sub(1))
+        .filter(Column::Id.eq(id).and(Column::Failures.gt(0)))
         .exec(tx)
         .await
         .map(|_| ())
 }
 
-/// Clears the failures. With a TOTP step: `false` when this step or a later one was used already (replay).
+/// Clears the counted tries, and the lock that the last of them brought. With a TOTP step: `false` when this step or a later one was used already (replay).
 pub async fn succeeded(tx: &impl ConnectionTrait, id: Uuid, totp_step: Option<i64>) -> Result<bool, DbErr> {
     use staff::Column;
-    let mut update =
-        staff::Entity::update_many().col_expr(Column::Failures, Expr::value(0)).filter(Column::Id.eq(id));
+    let mut update = staff::Entity::update_many()
+        .col_expr(Column::Failures, Expr::value(0))
+        .col_expr(Column::LockedUntil, Expr::value(None::<i64>))
+        .filter(Column::Id.eq(id));
     if let Some(step) = totp_step {
         update = update.col_expr(Column::TotpLastStep, Expr::value(step));
         update = update.filter(Column::TotpLastStep.is_null().or(Column::TotpLastStep.lt(step)));

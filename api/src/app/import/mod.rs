@@ -3,7 +3,7 @@
 //! A thread reads and checks lines and hands on chunks; here each chunk's people and venues are looked up or made, its
 //! scans judged and written. Lines in the order of time are judged on the way. As soon as one is not, or the file is
 //! taken up in the middle, or other scans stand near, the marks are put right at the end, for the people concerned.
-//! What a file may hold and who may call this is decided by the caller.
+//! Who may call this is decided by the caller; venues of another division than theirs are unknown to their file.
 
 mod format;
 mod judge;
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mashang_config::Settings;
-use mashang_domain::person::Actor;
+use mashang_domain::person::{Actor, Division};
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
 use mashang_infra::keys::{KeyRing, SealError};
@@ -69,6 +69,8 @@ pub struct ImportOptions {
     pub map_dir: Option<PathBuf>,
     /// Who imports: stands in the audit log.
     pub actor: Actor,
+    /// Venues outside of it are unknown to the file.
+    pub scope: Division,
     /// Lines of a chunk. A file that is continued must be read with the same number.
     pub chunk_lines: usize,
 }
@@ -80,6 +82,10 @@ impl ImportOptions {
             create_venues: false,
             division_code: "530102".to_owned(),
             map_dir: None,
+            scope: match &actor {
+                Actor::Staff { division, .. } => division.clone(),
+                Actor::Citizen(_) | Actor::System(_) => Division::everywhere(),
+            },
             actor,
             chunk_lines: 8_192,
         }

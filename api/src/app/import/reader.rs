@@ -49,7 +49,8 @@ pub(super) struct Chunk {
 pub(super) type Chunks = mpsc::Receiver<Result<Chunk, ImportError>>;
 
 pub(super) struct Opened {
-    /// SHA-256 over format and beginning of the file: the same file is the same job.
+    /// SHA-256 over format, scope and beginning of the file: the same file is the same job, but what one division's
+    /// official had to leave out is open to another's.
     pub digest: Vec<u8>,
     pub chunks: Chunks,
 }
@@ -78,6 +79,8 @@ pub(super) async fn open(
     let digest = Sha256::new()
         .chain_update(format.as_str())
         .chain_update(u64::try_from(chunk_lines).unwrap_or(0).to_be_bytes())
+        .chain_update(options.scope.prefix())
+        .chain_update([0])
         .chain_update(&head)
         .finalize()
         .to_vec();

@@ -93,7 +93,9 @@ impl Resolver {
         let mut found: HashMap<Box<str>, ImportVenue> = HashMap::new();
         let mut missing: HashMap<&str, &Line> = HashMap::new();
         for line in lines {
-            if found.contains_key(&line.venue) || missing.contains_key(&*line.venue) {
+            // No venue's name holds a NUL, and PostgreSQL could not look for one.
+            let no_name = line.venue.contains('\0');
+            if no_name || found.contains_key(&line.venue) || missing.contains_key(&*line.venue) {
                 continue;
             }
             match self.venues.get(&line.venue) {
@@ -102,7 +104,7 @@ impl Resolver {
             }
         }
         let asked: Vec<String> = missing.keys().map(|&r| r.to_owned()).collect();
-        let mut there = import_refs::venues(ctx.db.conn(), &asked).await?;
+        let mut there = import_refs::venues(ctx.db.conn(), &options.scope, &asked).await?;
         if options.create_venues && there.len() < missing.len() {
             let mut new: Vec<NewVenue> = missing
                 .iter()
@@ -113,7 +115,7 @@ impl Resolver {
             let by = super::run::staff_id(&options.actor);
             self.venues_made += import_refs::create_venues(&ctx.db, &ctx.keys, &new, by, now).await?;
             let made: Vec<String> = new.into_iter().map(|venue| venue.reference).collect();
-            there.extend(import_refs::venues(ctx.db.conn(), &made).await?);
+            there.extend(import_refs::venues(ctx.db.conn(), &options.scope, &made).await?);
         }
         for (reference, venue) in there {
             let reference: Box<str> = reference.into();
