@@ -181,8 +181,8 @@ async fn record_scans(
     }
     let names: Vec<Option<String>> = given.iter().map(|raw| name_of(raw)).collect();
     // From the text as it came: a tree of values would have forgotten that a field stood there twice.
-    let read = |raw: &Box<RawValue>| parse::<ScanRequest>(raw.get().as_bytes()).map(Scan::from);
-    let scans = given.iter().map(read).collect();
+    let read = |raw: &RawValue| parse::<ScanRequest>(raw.get().as_bytes()).map(Scan::from);
+    let scans = given.iter().map(|raw| read(raw)).collect();
     let answers = scan::record_batch(&app, &citizen, scans).await;
     let results = names.into_iter().zip(answers).map(|(name, answer)| result(name, &answer)).collect();
     Ok(web::Json(BatchAnswer { results }))
