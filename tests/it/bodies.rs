@@ -206,7 +206,7 @@ async fn no_text_is_a_failure_of_ours(#[case] form: Form) {
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
     // What came in breaks no line of the logs and moves nobody's terminal.
     let logs = app.logs();
-    assert!(logs.lines().count() > 50, "something is logged");
+    assert!(logs.lines().count() > 5, "something is logged");
     let no_event = |line: &&str| !serde_json::from_str::<Value>(line).is_ok_and(|v| v.is_object());
     assert_eq!(logs.lines().find(no_event), None, "one line of JSON per event");
     assert!(!logs.contains(['\u{1b}', '\u{2028}', '\u{202e}', '\0']), "no control character as it came");

@@ -17,9 +17,16 @@ use tokio::process::Command;
 /// Operations that would end the caller's own session, or the operation with everything in it.
 const LAST: [&str; 3] = ["erase_me", "end_session", "end_operation"];
 
+/// Seconds for each role, in a long run.
+const LONG: &str = "MASHANG_SCHEMATHESIS_SECONDS";
+
 /// What fits the document may still be refused by a rule that no schema tells, such as an end before its beginning.
 const REFUSED_BY_RULE: &str = r#"[checks.positive_data_acceptance]
 expected-statuses = ["2xx", "401", "403", "404", "409", "410", "422", "429"]
+# Of an upload each scan has its own answer: one that is wrong costs no other, and the whole is 200.
+[[operations]]
+include-operation-id = "record_scans"
+checks.negative_data_rejection.enabled = false
 "#;
 
 fn program() -> Option<PathBuf> {
@@ -57,7 +64,7 @@ async fn run(app: &TestApp, program: &PathBuf, who: &str, token: Option<&str>) -
     // One worker: of several, the Python of some systems confuses the threads.
     command.args(["--workers", "1", "--generation-database", "none", "--no-shrink", "--no-color"]);
     command.args(["--suppress-health-check", "all"]);
-    match std::env::var("MASHANG_SCHEMATHESIS_SECONDS") {
+    match std::env::var(LONG) {
         Ok(seconds) => command.args(["--max-examples", "100", "--max-time", &seconds]),
         Err(_) => command.args(["--max-examples", "2"]),
     };
@@ -89,11 +96,7 @@ async fn run(app: &TestApp, program: &PathBuf, who: &str, token: Option<&str>) -
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_is_as_the_document_says(#[case] form: Form) {
     let Some(program) = program() else { return };
-    let limits = [
-        ("limits.code_failures_breaker", "1000000"),
-        ("limits.staff_failures", "1000000"),
-        ("sessions.staff_idle_minutes", "600"),
-    ];
+    let limits = [("limits.code_failures_breaker", "1000000"), ("limits.staff_failures", "1000000")];
     let Some(app) = TestApp::with(form, &limits).await else { return };
     let outbreak = app.outbreak(5).await;
     let alert = outbreak.submitted().await;
@@ -108,7 +111,13 @@ async fn every_answer_is_as_the_document_says(#[case] form: Form) {
         callers.push((role.as_str(), Some(app.staff(role, "").await.token)));
     }
     let mut failures = Vec::new();
-    for (who, token) in &callers {
+    // A short run shares the roles between the two forms.
+    let (start, step) = match (std::env::var_os(LONG), form) {
+        (Some(_), _) => (0, 1),
+        (None, Form::Sqlite) => (0, 2),
+        (None, Form::Service) => (1, 2),
+    };
+    for (who, token) in callers.iter().skip(start).step_by(step) {
         match run(&app, &program, who, token.as_deref()).await {
             Ok(summary) => eprintln!("{summary}"),
             Err(failure) => failures.push(failure),

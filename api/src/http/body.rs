@@ -13,7 +13,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
@@ -93,16 +93,25 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
     // serde reads a list where fields are wanted; we do not.
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
-        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|e| refusal("", &e))?;
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|e| refusal("", &e))?;
         return Err(Problem::with_detail(Code::Invalid, "a JSON object is wanted"));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();
-        refusal(if path == "." { "" } else { &path }, e.inner())
+        let path = if path == "." { "" } else { &path };
+        // serde calls JSON broken that has another type where one of our words is wanted.
+        if e.inner().to_string().starts_with("expected value at ") && is_json(bytes) {
+            return Problem::field(path, "invalid", "one of the words of the document is wanted");
+        }
+        refusal(path, e.inner())
     })?;
     json.end().map_err(|e| refusal("", &e))?;
     Ok(value)
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
 /// Whether a string of this JSON has the escape of U+0000 in it; a bare one is no JSON.
@@ -158,6 +167,26 @@ mod tests {
     struct Wanted {
         #[serde(rename = "n")]
         _n: i32,
+        #[serde(rename = "word")]
+        _word: Option<Word>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Yes,
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_no_broken_json() {
+        for value in ["7", "true", "[]", "1e300"] {
+            let json = format!("{{\"n\":1,\"word\":{value}}}");
+            let problem = parse::<Wanted>(json.as_bytes()).expect_err(value);
+            assert_eq!((problem.code, problem.errors[0].field.as_str()), (Code::Invalid, "word"), "{value}");
+            let broken = parse::<Wanted>(&json.as_bytes()[..json.len() - 1]).expect_err(value);
+            assert_eq!(broken.code, Code::MalformedJson, "{value}");
+        }
+        assert!(parse::<Wanted>(b"{\"n\":1,\"word\":\"yes\"}").is_ok());
     }
 
     #[test]

@@ -84,6 +84,9 @@ async fn within(
     if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
         return Ok(refuse(request, &Problem::new(Code::BadRequest)));
     }
+    if let Some(response) = super::server::method_missing(request.request()) {
+        return Ok(request.into_response(response));
+    }
     if !served_after_the_end(request.path()) && app.gate.is_ended().await {
         return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
     }

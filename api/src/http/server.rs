@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::error::{InternalError, PathError};
 use actix_web::http::header::{ALLOW, HeaderValue, LOCATION};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
@@ -40,7 +39,7 @@ fn assemble(config: &mut web::ServiceConfig, document: &Arc<OpenApi>) {
     let document = (**document).clone();
     config
         .app_data(web::QueryConfig::default().error_handler(|e, _| bad_query(&e).into()))
-        .app_data(web::PathConfig::default().error_handler(bad_path))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::new(Code::NotFound).into()))
         .service(web::resource("/api/docs").to(async || moved("/api/docs/")))
         .service(SwaggerUi::new("/api/docs/{_:.*}").url("/api/openapi.json", document))
         .default_service(web::to(nothing_here));
@@ -58,27 +57,25 @@ fn bad_query(error: &actix_web::error::QueryPayloadError) -> Problem {
     }
 }
 
-/// What is no id may still be a path of its own, with other methods: `/venues/imports` beside `/venues/{id}`.
-fn bad_path(_: PathError, request: &HttpRequest) -> actix_web::Error {
-    let response = match request.app_data::<web::Data<OpenApi>>() {
-        Some(document) => not_allowed_or_not_found(request, document),
-        None => Problem::new(Code::NotFound).error_response(),
-    };
-    InternalError::from_response("no such path", response).into()
+/// 405 for a path without variables that has no such method: else the path with an id beside it would take the request,
+/// and whoever asks `PATCH /staff/sessions` would hear of a member of staff.
+pub(super) fn method_missing(request: &HttpRequest) -> Option<HttpResponse> {
+    let document = request.app_data::<web::Data<OpenApi>>()?;
+    let allowed = methods(document.paths.paths.get(request.path())?);
+    (!allowed.contains(&request.method().as_str())).then(|| not_allowed(&allowed))
 }
 
+/// 405 where the path exists with another method, otherwise 404.
 async fn nothing_here(request: HttpRequest, document: web::Data<OpenApi>) -> HttpResponse {
-    not_allowed_or_not_found(&request, &document)
-}
-
-/// 405 where the path exists with another method, otherwise 404. Of two paths that fit the one with fewer variables is
-/// meant; it sorts first.
-fn not_allowed_or_not_found(request: &HttpRequest, document: &OpenApi) -> HttpResponse {
     let allowed =
         document.paths.paths.iter().find(|(p, _)| matches(p, request.path())).map(|(_, item)| methods(item));
-    let Some(methods) = allowed.filter(|m| !m.contains(&request.method().as_str())) else {
-        return Problem::new(Code::NotFound).error_response();
-    };
+    match allowed.filter(|m| !m.contains(&request.method().as_str())) {
+        Some(methods) => not_allowed(&methods),
+        None => Problem::new(Code::NotFound).error_response(),
+    }
+}
+
+fn not_allowed(methods: &[&str]) -> HttpResponse {
     let mut response = Problem::new(Code::MethodNotAllowed).error_response();
     if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
         response.headers_mut().insert(ALLOW, value);

@@ -129,11 +129,11 @@ struct VenueEdit {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     name: Option<VenueName>,
     category: Option<Category>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "530102")]
     division_code: Option<DivisionCode>,
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     address: Option<Address>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "13800138000")]
     contact_phone: Option<Phone>,
     /// With `lon`; null in both takes the coordinates away.
     #[serde(default, deserialize_with = "present")]

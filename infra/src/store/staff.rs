@@ -79,26 +79,31 @@ pub async fn count_try(
     locked_until: Timestamp,
 ) -> Result<bool, DbErr> {
     use staff::Column;
-    let open = Column::LockedUntil.is_null().or(Column::LockedUntil.lte(now));
-    let counted = staff::Entity::update_many()
-        .col_expr(Column::Failures, Expr::col(Column::Failures).add(1))
-        .filter(Column::Id.eq(id).and(open))
+    let unlocked =
+        || staff::Entity::update_many().filter(Column::Id.eq(id).and(Column::LockedUntil.is_null()));
+    // A lock that is over takes what brought it with it.
+    staff::Entity::update_many()
+        .col_expr(Column::Failures, Expr::value(0))
+        .col_expr(Column::LockedUntil, Expr::value(None::<i64>))
+        .filter(Column::Id.eq(id).and(Column::LockedUntil.lte(now)))
         .exec(tx)
         .await?;
-    staff::Entity::update_many()
+    let one_more = Expr::col(Column::Failures).add(1);
+    let counted = unlocked().col_expr(Column::Failures, one_more).exec(tx).await?;
+    unlocked()
         .col_expr(Column::LockedUntil, Expr::value(locked_until))
-        .col_expr(Column::Failures, Expr::value(0))
-        .filter(Column::Id.eq(id).and(Column::Failures.gte(limit)))
+        .filter(Column::Failures.gte(limit))
         .exec(tx)
         .await?;
     Ok(counted.rows_affected > 0)
 }
 
-/// Takes one counted try back.
+/// Takes one counted try back, and the lock that it may have brought.
 pub async fn forgive_try(tx: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
     use staff::Column;
     staff::Entity::update_many()
         .col_expr(Column::Failures, Expr::col(Column::Failures).sub(1))
+        .col_expr(Column::LockedUntil, Expr::value(None::<i64>))
         .filter(Column::Id.eq(id).and(Column::Failures.gt(0)))
         .exec(tx)
         .await
