@@ -199,7 +199,7 @@ struct Rejection {
 }
 
 /// Reject an alert
-#[utoipa::path(tag = "Alerts", security(("bearer" = [])), request_body = Rejection, responses(
+#[utoipa::path(tag = "Alerts", security(("bearer" = [])), request_body = Option<Rejection>, responses(
     (status = 200, body = View), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody)))]
 #[post("/alerts/{id}/rejection")]

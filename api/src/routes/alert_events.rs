@@ -10,6 +10,7 @@ use actix_web::{HttpResponse, get, web};
 use futures_util::{Stream, stream};
 use mashang_domain::alert::AlertState;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -30,11 +31,21 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(watch_alert);
 }
 
+/// One event of the stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what the stream holds")]
+struct AlertEvent {
+    #[schema(example = "alert")]
+    event: String,
+    /// The object of `GET /alerts/{id}`, as JSON.
+    data: String,
+}
+
 /// Watch an alert
 ///
 /// Server-sent events named `alert`, each the object of `GET /alerts/{id}`: one at once, then one at every change.
 #[utoipa::path(tag = "Alerts", security(("bearer" = [])), responses(
-    (status = 200, content_type = "text/event-stream", body = View), (status = 403, body = ProblemBody),
+    (status = 200, content_type = "text/event-stream", body = AlertEvent), (status = 403, body = ProblemBody),
     (status = 404, body = ProblemBody)))]
 #[get("/alerts/{id}/events")]
 async fn watch_alert(

@@ -270,7 +270,7 @@ struct VisitChange {
 }
 
 /// Correct a visit
-#[utoipa::path(tag = "Cases", security(("bearer" = [])), request_body = VisitChange, responses(
+#[utoipa::path(tag = "Cases", security(("bearer" = [])), request_body = Option<VisitChange>, responses(
     (status = 200, body = CaseVisit), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
 #[patch("/cases/{id}/visits/{visit_id}")]

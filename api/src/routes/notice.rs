@@ -41,7 +41,7 @@ struct Acknowledgement {
 }
 
 /// Confirm a notice
-#[utoipa::path(tag = "Citizen", security(("bearer" = [])), request_body = Acknowledgement, responses(
+#[utoipa::path(tag = "Citizen", security(("bearer" = [])), request_body = Option<Acknowledgement>, responses(
     (status = 200, body = NoticeView), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 #[post("/me/notices/{id}/acknowledgement")]
 async fn acknowledge_notice(

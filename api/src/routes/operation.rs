@@ -78,7 +78,7 @@ struct EndAnswer {
 /// End the operation and destroy its data
 ///
 /// One administrator requests, another confirms within 24 hours. A confirmed end cannot be undone.
-#[utoipa::path(tag = "Operation", security(("bearer" = [])), request_body = EndOperation, responses(
+#[utoipa::path(tag = "Operation", security(("bearer" = [])), request_body = Option<EndOperation>, responses(
     (status = 202, body = EndAnswer), (status = 403, body = ProblemBody), (status = 409, body = ProblemBody),
     (status = 410, body = ProblemBody)))]
 #[post("/operation/end")]

@@ -150,7 +150,7 @@ struct MemberChange {
 /// Change a member of staff
 ///
 /// Ends their sessions: what changed counts with their next request.
-#[utoipa::path(tag = "Staff", security(("bearer" = [])), request_body = MemberChange, responses(
+#[utoipa::path(tag = "Staff", security(("bearer" = [])), request_body = Option<MemberChange>, responses(
     (status = 200, body = StaffMember), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody)))]
 #[patch("/staff/{id}")]
 async fn change_staff(

@@ -176,7 +176,7 @@ impl VenueEdit {
 ///
 /// A manager changes everything while it is pending; once approved, address, contact and coordinates: the rest is what
 /// was approved, and an official changes it (409 `wrong_state`). Posters keep their codes.
-#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), request_body = VenueEdit, responses(
+#[utoipa::path(tag = "Venue", security(("bearer" = [])), params(("id" = Uuid, Path)), request_body = Option<VenueEdit>, responses(
     (status = 200, body = Venue), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 #[patch("/venues/{id}")]
