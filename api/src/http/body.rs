@@ -2,6 +2,8 @@
 //!
 //! Unknown fields and wrong types are told apart from broken JSON, and each names the field it is about.
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
@@ -32,9 +34,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             if declared {
                 require_json(&request)?;
             }
-            let limit =
-                request.app_data::<web::Data<App>>().map_or(16_384, |a| a.settings.http.max_body_bytes);
-            let bytes = read(&mut payload, limit).await?;
+            let app = request.app_data::<web::Data<App>>();
+            let (limit, patience) = app.map_or((16_384, 10), |a| {
+                (a.settings.http.max_body_bytes, a.settings.http.client_request_timeout_seconds)
+            });
+            let reading = tokio::time::timeout(Duration::from_secs(patience), read(&mut payload, limit));
+            let bytes = reading.await.map_err(|_| Problem::new(Code::RequestTimeout))??;
             // Who sends nothing need not say what it is.
             if !declared && !bytes.is_empty() {
                 require_json(&request)?;

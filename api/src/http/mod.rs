@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod context;
+mod flight;
 pub mod frame;
 pub mod idempotency;
 pub mod log;
