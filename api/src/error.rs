@@ -5,6 +5,8 @@
 //! operators go to the log with the request id and never to the client.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -43,6 +45,7 @@ codes! {
     OwnSubmission = "own_submission", 403, "不能审批自己提交的提醒", "Who drafted or submitted an alert cannot decide on it";
     NotFound = "not_found", 404, "没有找到", "Not found";
     MethodNotAllowed = "method_not_allowed", 405, "不支持该请求方法", "This method is not allowed here";
+    RequestTimeout = "request_timeout", 408, "请求内容未能及时送达", "The body did not arrive in time";
     Conflict = "conflict", 409, "与当前状态冲突", "This conflicts with the present state";
     VenueClosed = "venue_closed", 409, "该场所尚未启用或已停用，暂不能扫码", "This venue is not open for scanning";
     WrongState = "wrong_state", 409, "当前状态不允许此操作", "The present state does not allow this";
@@ -177,10 +180,21 @@ impl From<sea_orm::DbErr> for Problem {
     /// A database that is away, busy or shutting down is "try again"; anything else is a failure of ours.
     fn from(error: sea_orm::DbErr) -> Self {
         if mashang_infra::db::is_transient(&error) {
-            tracing::warn!(error = %error, "the database is out of reach");
+            complain(&error);
             return Self::retry(Code::Unavailable, 1000);
         }
         Self::internal(error)
+    }
+}
+
+/// One line a second: in an outage everybody's request fails, and the log is not to fail with them.
+fn complain(error: &sea_orm::DbErr) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    metrics::counter!("mashang_database_failures_total").increment(1);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::warn!(error = %error, "the database is out of reach");
     }
 }
 

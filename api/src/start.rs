@@ -56,7 +56,7 @@ pub async fn database(settings: &Settings) -> anyhow::Result<Db> {
 /// Applies pending migrations; two processes that start at once take turns.
 pub async fn migrate(db: &Db) -> anyhow::Result<()> {
     let _turn = mashang_infra::store::safety::migration_turn(db).await?;
-    Migrator::up(db.conn(), None).await.context("the migrations failed")
+    Migrator::up(&db.unbounded(), None).await.context("the migrations failed")
 }
 
 /// Redis, when the settings name one.

@@ -2,6 +2,14 @@
 //!
 //! SQLite has one writer: every writing transaction is BEGIN IMMEDIATE (a deferred one fails as soon as two read before
 //! they write) and waits its turn inside the process. [`Db::begin_write`] is the only way to open one.
+//!
+//! On PostgreSQL nothing waits for ever. A server that is away says so, but a network that swallows packets says nothing
+//! at all: every statement has a bound on our side too, and a watch replaces a pool that has fallen silent.
+
+mod bounded;
+mod pool;
+mod turns;
+mod watch;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,23 +17,26 @@ use std::time::Duration;
 
 use mashang_config::Database;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+pub use bounded::{Conn, Tx};
 
 /// A pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    conn: DatabaseConnection,
+    conn: Conn,
     /// The turn to write; `None` on PostgreSQL.
     turn: Option<Arc<Mutex<()>>>,
 }
 
 /// A writing transaction; rolled back when dropped without [`WriteTx::commit`].
 pub struct WriteTx {
-    tx: DatabaseTransaction,
+    tx: Tx,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -35,12 +46,17 @@ impl Db {
         if settings.is_postgres() { postgres(settings).await } else { sqlite(settings).await }
     }
 
-    pub fn conn(&self) -> &DatabaseConnection {
+    pub fn conn(&self) -> &Conn {
         &self.conn
     }
 
     pub fn is_postgres(&self) -> bool {
         self.conn.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// The bare connections of now, for what knows its own bounds: migrations, COPY, long reads.
+    pub fn unbounded(&self) -> DatabaseConnection {
+        self.conn.pool().conn.clone()
     }
 
     /// Opens a writing transaction.
@@ -51,8 +67,7 @@ impl Db {
         };
         let mode = turn.is_some().then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
-        let tx = self.conn.begin_with_options(options).await?;
-        Ok(WriteTx { tx, _turn: turn })
+        Ok(WriteTx { tx: self.conn.begin(options).await?, _turn: turn })
     }
 
     /// Rebuilds an SQLite file without free pages and cuts its log to nothing; nothing to do on PostgreSQL.
@@ -81,6 +96,12 @@ impl Db {
 }
 
 impl WriteTx {
+    /// Lifts the bounds on statements, ours and the server's, for work that takes as long as it takes.
+    pub async fn take_your_time(&self) -> Result<(), DbErr> {
+        self.tx.take_your_time().await
+    }
+
+    /// Commits. After an error it is not known whether it was carried out, unless the database itself refused it.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.tx.commit().await
     }
@@ -91,8 +112,8 @@ impl WriteTx {
 }
 
 impl Deref for WriteTx {
-    type Target = DatabaseTransaction;
-    fn deref(&self) -> &DatabaseTransaction {
+    type Target = Tx;
+    fn deref(&self) -> &Tx {
         &self.tx
     }
 }
@@ -113,20 +134,7 @@ fn common(settings: &Database, url: String) -> ConnectOptions {
 }
 
 async fn postgres(settings: &Database) -> Result<Db, DbErr> {
-    let mut options = common(settings, settings.url.clone());
-    let statement_timeout = settings.statement_timeout_ms.to_string();
-    options.map_sqlx_postgres_opts(move |o| {
-        o.application_name("mashang").options([
-            ("statement_timeout", statement_timeout.as_str()),
-            ("idle_in_transaction_session_timeout", "30000"),
-            ("lock_timeout", "10000"),
-            // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
-            ("jit", "off"),
-            ("tcp_user_timeout", "10000"),
-        ])
-    });
-    let conn = sea_orm::Database::connect(options).await?;
-    Ok(Db { conn, turn: None })
+    Ok(Db { conn: Conn::postgres(settings).await?, turn: None })
 }
 
 async fn sqlite(settings: &Database) -> Result<Db, DbErr> {
@@ -147,8 +155,15 @@ async fn sqlite(settings: &Database) -> Result<Db, DbErr> {
             // What is deleted is overwritten, in the file and in the pages that become free.
             .pragma("secure_delete", "on")
     });
-    let conn = sea_orm::Database::connect(options).await?;
+    options.map_sqlx_sqlite_before_acquire(|conn, _| Box::pin(std::future::ready(Ok(is_at_rest(conn)))));
+    let conn = Conn::sqlite(sea_orm::Database::connect(options).await?);
     Ok(Db { conn, turn: Some(Arc::new(Mutex::new(()))) })
+}
+
+/// On a full disk SQLite ends a transaction by itself, and the driver goes on believing in it: the next one would be a
+/// savepoint in it, whose rollback keeps the lock on the file for ever. Such a connection is not used again.
+fn is_at_rest(conn: &SqliteConnection) -> bool {
+    !conn.is_in_transaction()
 }
 
 /// Whether trying again may help: the connection is gone, the pool is empty, the server is starting, stopping, out of

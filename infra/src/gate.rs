@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mashang_domain::protection::OperationState;
 use mashang_domain::protection::ending::DestructionStep;
@@ -17,6 +17,8 @@ use crate::store::operation;
 
 /// How long an answer is believed, in milliseconds.
 const ASK_AGAIN_AFTER: u64 = 500;
+/// How long the request that asks may wait for the answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Open while the operation runs. Clones share the answer.
 #[derive(Clone)]
@@ -60,7 +62,10 @@ impl Gate {
     }
 
     async fn ask(&self) -> Result<(), DbErr> {
-        let Some(row) = operation::current(self.0.db.conn()).await? else { return Ok(()) };
+        let Ok(found) = tokio::time::timeout(PATIENCE, operation::current(self.0.db.conn())).await else {
+            return Err(DbErr::Custom("no answer in time".to_owned()));
+        };
+        let Some(row) = found? else { return Ok(()) };
         if row.state != OperationState::Ended {
             return Ok(());
         }

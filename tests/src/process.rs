@@ -7,19 +7,22 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 
 /// How long a process may take to say where it listens. Generous: many tests share two cores.
 const START: Duration = Duration::from_secs(60);
 
-/// The path of a binary of this workspace, beside the test executable.
+/// The path of a binary of this workspace: beside the running executable, or above it, as for tests.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder =
-        test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
-    let path = folder.join(name);
-    ensure!(path.is_file(), "{} is not built: `cargo build --workspace` makes it", path.display());
-    Ok(path)
+    let running = std::env::current_exe()?;
+    let found =
+        running.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} is not built: `cargo build --workspace` makes it"))
+}
+
+/// Sends a signal by its name, such as `TERM`.
+pub fn send_signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).stderr(Stdio::null()).status();
 }
 
 /// A running child. Killed when dropped.
@@ -78,7 +81,7 @@ impl Process {
 
     /// Sends a signal by its name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let _ = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
+        send_signal(self.id(), name);
     }
 
     /// SIGKILL, and waits until it is gone.

@@ -36,7 +36,7 @@ pub fn certificate_key_fingerprint(app: &App) -> String {
 pub async fn end(app: &App, actor: &Actor, administrator: Uuid, step: EndStep) -> Answer<entity::Model> {
     let now = app.clock.now();
     let tx = app.db.begin_write().await?;
-    let row = operation::end(&tx, step, administrator, now).await?.map_err(refused)?;
+    let row = operation::end(&*tx, step, administrator, now).await?.map_err(refused)?;
     let act = Act {
         actor,
         action: match step {

@@ -8,6 +8,7 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
@@ -46,15 +47,18 @@ impl<T: DeserializeOwned> Body<T> {
     /// Reads and parses it.
     ///
     /// # Errors
-    /// `unsupported_media_type`, `too_large`, `malformed_json`, `unknown_field`, `invalid`.
+    /// `unsupported_media_type`, `request_timeout`, `too_large`, `malformed_json`, `unknown_field`, `invalid`.
     pub async fn read(mut self) -> Answer<Read<T>> {
         let declared = self.request.headers().contains_key(CONTENT_TYPE);
         if declared {
             require_json(&self.request)?;
         }
         let app = self.request.app_data::<web::Data<App>>();
-        let limit = app.map_or(16_384, |a| a.settings.http.max_body_bytes);
-        let bytes = bounded(&mut self.payload, limit).await?;
+        let (limit, patience) = app.map_or((16_384, 10), |a| {
+            (a.settings.http.max_body_bytes, a.settings.http.client_request_timeout_seconds)
+        });
+        let reading = tokio::time::timeout(Duration::from_secs(patience), bounded(&mut self.payload, limit));
+        let bytes = reading.await.map_err(|_| Problem::new(Code::RequestTimeout))??;
         // Who sends nothing need not say what it is.
         if !declared && !bytes.is_empty() {
             require_json(&self.request)?;

@@ -1,40 +1,21 @@
 //! What surrounds every request: its context, a bound on how many are in work, a time-out, headers, a metric.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError, web};
 
 use super::context::Context;
+use super::flight::Flight;
 use crate::error::{Code, Problem};
 use crate::routes::operation::SERVED_AFTER_THE_END;
 use crate::state::App;
-
-/// Requests in work in this process.
-static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
-
-/// Counts a request for as long as it lives.
-struct Flight;
-
-impl Flight {
-    fn begin(limit: usize) -> Option<Self> {
-        let flight = Flight;
-        let before = IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
-        (before < limit).then_some(flight)
-    }
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// The outermost middleware.
 pub async fn frame(
@@ -87,13 +68,14 @@ async fn within(
     if let Some(response) = super::server::method_missing(request.request()) {
         return Ok(request.into_response(response));
     }
+    let http = &app.settings.http;
+    let Some(flight) = Flight::begin(http.max_in_flight) else {
+        metrics::counter!("mashang_http_refused_total").increment(1);
+        return Ok(refuse(request, &Problem::retry(Code::Overloaded, 1000)));
+    };
     if !served_after_the_end(request.path()) && app.gate.is_ended().await {
         return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
     }
-    let http = &app.settings.http;
-    let Some(_flight) = Flight::begin(http.max_in_flight) else {
-        return Ok(refuse(request, &Problem::retry(Code::Overloaded, 1000)));
-    };
     // Streams and imports take as long as they take; their own bounds apply.
     let unbounded = ["/imports", "/events", ".zip"].iter().any(|p| request.path().contains(p));
     let limit = Duration::from_secs(if unbounded { 24 * 3600 } else { http.request_timeout_seconds });
@@ -106,6 +88,9 @@ async fn within(
         return Err(InternalError::from_response(late, response).into());
     };
     let response = outcome?.map_into_boxed_body();
+    if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+        flight.served();
+    }
     let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
     let labels = [("method", method), ("route", route), ("status", response.status().as_u16().to_string())];
     metrics::histogram!("mashang_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());

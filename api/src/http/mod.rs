@@ -4,6 +4,7 @@ pub mod auth;
 pub mod body;
 pub mod context;
 mod document;
+mod flight;
 pub mod frame;
 pub mod idempotency;
 pub mod log;

@@ -1,11 +1,16 @@
 //! Is this process alive, is it ready, and what does it measure.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::state::App;
+
+/// How long the database may take for its sign of life: a probe that gets no answer draws its own conclusions.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(healthz).service(readyz).service(metrics);
@@ -36,7 +41,7 @@ struct Readiness {
 #[utoipa::path(tag = "Service", responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 #[get("/readyz")]
 async fn readyz(app: web::Data<App>) -> HttpResponse {
-    let database = app.db.ping().await.is_ok();
+    let database = tokio::time::timeout(PATIENCE, app.db.ping()).await.is_ok_and(|pong| pong.is_ok());
     let redis = match &app.redis {
         Some(pools) => Some(pools.ping().await.is_ok()),
         None => None,

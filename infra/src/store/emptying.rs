@@ -36,9 +36,7 @@ pub async fn cancel_alerts(db: &Db, now: Timestamp) -> Result<(), DbErr> {
 /// How many rows each table holds.
 pub async fn count(db: &Db) -> Result<Vec<(&'static str, i64)>, DbErr> {
     let tx = db.begin_write().await?;
-    if db.is_postgres() {
-        tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-    }
+    tx.take_your_time().await?;
     let mut counts = Vec::new();
     for table in tables() {
         let ask = format!("SELECT count(*) AS n FROM {table}");
@@ -57,7 +55,7 @@ pub async fn empty(db: &Db) -> Result<(), DbErr> {
 /// `TRUNCATE` and `DROP` remove the files; without partitions no late scan finds a place.
 async fn empty_postgres(db: &Db) -> Result<(), DbErr> {
     let tx = db.begin_write().await?;
-    tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+    tx.take_your_time().await?;
     let all: Vec<&str> = tables().collect();
     tx.execute_unprepared(&format!("TRUNCATE {}", all.join(", "))).await?;
     for partition in partitions(&*tx, "scan").await? {

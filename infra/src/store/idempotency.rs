@@ -8,7 +8,7 @@ use mashang_domain::time::{MINUTE, Timestamp};
 use mashang_entity::idempotency;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     sea_query::{Expr, OnConflict},
 };
 use serde_json::Value;
@@ -76,13 +76,13 @@ pub async fn claim(
     let conflict = OnConflict::columns(columns).do_nothing().to_owned();
     let inserted =
         idempotency::Entity::insert(row).on_conflict(conflict).exec_without_returning(&*tx).await?;
-    let claim = if inserted > 0 { Claim::Mine } else { existing(&tx, keys, name, &body_hash, now).await? };
+    let claim = if inserted > 0 { Claim::Mine } else { existing(&*tx, keys, name, &body_hash, now).await? };
     tx.commit().await?;
     Ok(claim)
 }
 
 async fn existing(
-    tx: &sea_orm::DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     keys: &KeyRing,
     name: &Name,
     body_hash: &[u8],

@@ -141,7 +141,7 @@ pub async fn settle_all(
     const SQL: &str = "\
         SELECT person_id, min(at) FROM scan \
         WHERE at >= $1 AND at <= $2 AND source = 'import' AND received_at = $3 GROUP BY person_id";
-    let reading = db.conn().begin().await?;
+    let reading = db.unbounded().begin().await?;
     if db.is_postgres() {
         reading.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     }

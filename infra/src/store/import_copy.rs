@@ -65,7 +65,7 @@ async fn copy_once(
     way: Way,
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
-    let mut tx = db.conn().get_postgres_connection_pool().begin().await?;
+    let mut tx = db.unbounded().get_postgres_connection_pool().begin().await?;
     let conn = tx.acquire().await?;
     let new = match way {
         Way::Straight => copy_into(conn, "scan", &data).await?,

@@ -7,8 +7,8 @@ use mashang_domain::time::Timestamp;
 use mashang_entity::operation;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -59,7 +59,7 @@ pub async fn ensure(
 
 /// Requests or confirms the end in the caller's transaction. From a confirmation on, the destruction has begun.
 pub async fn end(
-    tx: &DatabaseTransaction,
+    tx: &impl ConnectionTrait,
     step: EndStep,
     administrator: Uuid,
     now: Timestamp,

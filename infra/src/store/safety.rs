@@ -50,7 +50,7 @@ pub async fn migration_turn(db: &Db) -> Result<Option<DatabaseTransaction>, DbEr
     if !db.is_postgres() {
         return Ok(None);
     }
-    let tx = db.conn().begin().await?;
+    let tx = db.unbounded().begin().await?;
     tx.execute_raw(Statement::from_string(
         DbBackend::Postgres,
         "SET LOCAL idle_in_transaction_session_timeout = 0",

@@ -29,7 +29,7 @@ pub async fn find(
     patience_ms: u64,
 ) -> Result<TraceResult, DbErr> {
     let mut met = if db.is_postgres() {
-        let tx = db.conn().begin().await?;
+        let tx = db.unbounded().begin().await?;
         let terms = format!("SET LOCAL jit = off; SET LOCAL statement_timeout = {patience_ms}");
         tx.execute_unprepared(&terms).await?;
         let met = super::trace::meetings(&tx, case_visits, params).await?;

@@ -54,7 +54,7 @@ impl Database {
         let settings = load_with(None, vec![("MASHANG__DATABASE__URL".to_owned(), url.to_owned())]);
         let settings = settings.expect("the default settings");
         let db = Db::connect(&settings.database).await.expect("connects");
-        Migrator::up(db.conn(), None).await.expect("migrates");
+        Migrator::up(&db.unbounded(), None).await.expect("migrates");
         Self { db, settings, name, server, _dir: dir }
     }
 
@@ -74,7 +74,7 @@ impl Database {
     }
 
     pub async fn close(self) {
-        self.db.conn().clone().close().await.expect("closes");
+        self.db.unbounded().close().await.expect("closes");
         if let Some((server, name)) = self.server {
             let admin = Orm::connect(&server).await.expect("PostgreSQL answers");
             admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");

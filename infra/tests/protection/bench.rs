@@ -28,7 +28,7 @@ impl Bench {
     pub async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = connect(format!("sqlite://{}/mashang.db", dir.path().display())).await;
-        Migrator::up(db.conn(), None).await.unwrap();
+        Migrator::up(&db.unbounded(), None).await.unwrap();
         Self { db, dir, schema: None }
     }
 
@@ -42,7 +42,7 @@ impl Bench {
         admin.conn().execute_unprepared(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         let sign = if url.contains('?') { '&' } else { '?' };
         let db = connect(format!("{url}{sign}options[search_path]={schema}")).await;
-        Migrator::up(db.conn(), None).await.unwrap();
+        Migrator::up(&db.unbounded(), None).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         Some(Self { db, dir, schema: Some((admin, schema)) })
     }

@@ -78,7 +78,7 @@ impl<'a> World<'a> {
 
     async fn end(&self, step: EndStep, who: Uuid, now: Timestamp) -> Result<OperationState, EndRefused> {
         let tx = self.bench.db.begin_write().await.unwrap();
-        let answer = operation::end(&tx, step, who, now).await.unwrap();
+        let answer = operation::end(&*tx, step, who, now).await.unwrap();
         tx.commit().await.unwrap();
         answer.map(|row| row.state)
     }

@@ -110,7 +110,7 @@ impl Bench {
         std::fs::write(&file, tables).unwrap();
         let settings = Arc::new(mashang_config::load_with(Some(&file), env).unwrap());
         let db = Db::connect(&settings.database).await.unwrap();
-        Migrator::up(db.conn(), None).await.unwrap();
+        Migrator::up(&db.unbounded(), None).await.unwrap();
         let keys = KeyRing::from_secrets(&KeyFileSecrets::create(&dir.path().join("keys.toml")).unwrap());
         let (clock, hand) = Clock::manual(Timestamp::parse(NOON).unwrap());
         let options =

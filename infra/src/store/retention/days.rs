@@ -63,7 +63,7 @@ async fn drop_one(db: &Db, name: &str) -> Result<u64, DbErr> {
 
 async fn try_drop(db: &Db, name: &str) -> Result<u64, DbErr> {
     let tx = db.begin_write().await?;
-    tx.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+    tx.take_your_time().await?;
     tx.execute_unprepared("SET LOCAL lock_timeout = '1s'").await?;
     let count = format!("SELECT count(*) AS n FROM {name}");
     let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, count)).await?;

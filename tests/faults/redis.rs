@@ -1,0 +1,67 @@
+//! A Redis of the campaign's own, that keeps nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use mashang_tests::process::send_signal;
+
+pub struct Redis {
+    socket: PathBuf,
+    server: Option<Child>,
+}
+
+impl Redis {
+    pub fn create(folder: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir(folder)?;
+        let mut redis = Self { socket: folder.join("redis.sock"), server: None };
+        redis.start()?;
+        Ok(redis)
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket.display())
+    }
+
+    /// Starts (again), with nothing in it.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let _ = std::fs::remove_file(&self.socket);
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]);
+        command.arg("--unixsocket").arg(&self.socket).stdin(Stdio::null()).stdout(Stdio::null());
+        self.server = Some(command.spawn().context("redis-server")?);
+        let begun = Instant::now();
+        while !self.socket.exists() {
+            ensure!(begun.elapsed() < Duration::from_secs(10), "redis-server does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// SIGKILL: everything it held is lost.
+    pub fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+
+    pub fn signal(&self, name: &str) {
+        if let Some(server) = &self.server {
+            send_signal(server.id(), name);
+        }
+    }
+
+    pub fn flush_all(&self) -> anyhow::Result<()> {
+        super::postgres::run(
+            Command::new("redis-cli").arg("-s").arg(&self.socket).arg("FLUSHALL").stdout(Stdio::null()),
+        )
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
