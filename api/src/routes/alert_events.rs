@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::case::office;
 use crate::app::alert;
-use crate::app::alert::view::{View, view};
+use crate::app::alert::view::view;
 use crate::app::case::Office;
 use crate::error::{Answer, Problem};
 use crate::http::auth::{Staff, may};
