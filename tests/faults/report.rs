@@ -32,6 +32,23 @@ impl Report {
         self.line(id, what, format!("{value:.2} {unit} (at least {bound:.2})"), value >= bound);
     }
 
+    /// As [`Report::at_most`], for figures of speed: optimised binaries promise them. In the others a refusal costs as much
+    /// as an answer, and the figure is told without a verdict.
+    pub fn speed_at_most(&mut self, id: &str, what: &str, value: f64, bound: f64, unit: &str) {
+        match cfg!(debug_assertions) {
+            true => self.note(&format!("{what}: {value:.2} {unit} (optimised: at most {bound:.2})")),
+            false => self.at_most(id, what, value, bound, unit),
+        }
+    }
+
+    /// As [`Report::at_least`], for figures of speed.
+    pub fn speed_at_least(&mut self, id: &str, what: &str, value: f64, bound: f64, unit: &str) {
+        match cfg!(debug_assertions) {
+            true => self.note(&format!("{what}: {value:.2} {unit} (optimised: at least {bound:.2})")),
+            false => self.at_least(id, what, value, bound, unit),
+        }
+    }
+
     /// Something to know, without a bound.
     pub fn note(&self, text: &str) {
         println!("          {text}");

@@ -2,7 +2,8 @@
 //!
 //! A queue that is longer than clients wait serves nobody: everybody in it is answered too late. So no more are let in
 //! than were served in the last second, above a floor that leaves room for a sudden crowd. The others are told at once
-//! to come again, and what is served is served in about a second, however many come.
+//! to come again, and what is served is served in about a second, however many come. The more there are, the later they
+//! are asked to come, one after the other: a crowd that comes back as one is sent away as one.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +11,8 @@ use std::time::Instant;
 
 /// Let in however few were served.
 const FLOOR: usize = 256;
+/// Seconds after which nobody is asked to come later still.
+const LATEST: usize = 10;
 /// Milliseconds over which the rate is taken.
 const WINDOW: u64 = 500;
 
@@ -17,6 +20,8 @@ static FLIGHTS: Flights = Flights {
     in_work: AtomicUsize::new(0),
     served: AtomicUsize::new(0),
     per_second: AtomicUsize::new(0),
+    refused: AtomicUsize::new(0),
+    spread: AtomicUsize::new(1),
     window: AtomicU64::new(0),
 };
 
@@ -25,6 +30,10 @@ struct Flights {
     /// Since the window began.
     served: AtomicUsize,
     per_second: AtomicUsize,
+    /// Since the window began.
+    refused: AtomicUsize,
+    /// The seconds over which those who are refused are spread.
+    spread: AtomicUsize,
     /// When the window began, in milliseconds of the process.
     window: AtomicU64,
 }
@@ -40,6 +49,13 @@ impl Flight {
         let flight = Flight;
         let before = FLIGHTS.in_work.fetch_add(1, Ordering::Relaxed);
         (before < room).then_some(flight)
+    }
+
+    /// When to come again, for one who was not let in, in seconds.
+    pub(super) fn come_again() -> i64 {
+        let turn = FLIGHTS.refused.fetch_add(1, Ordering::Relaxed);
+        let seconds = 1 + turn % FLIGHTS.spread.load(Ordering::Relaxed).max(1);
+        i64::try_from(seconds).unwrap_or(1)
     }
 
     /// It was answered, and not sent away.
@@ -62,8 +78,10 @@ impl Flights {
         let over = passed >= WINDOW
             && self.window.compare_exchange(began, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if over {
-            let served = self.served.swap(0, Ordering::Relaxed) as u64;
-            let rate = usize::try_from(served * 1_000 / passed).unwrap_or(usize::MAX);
+            let served = self.served.swap(0, Ordering::Relaxed);
+            let refused = self.refused.swap(0, Ordering::Relaxed);
+            self.spread.store((1 + refused / served.max(1)).min(LATEST), Ordering::Relaxed);
+            let rate = usize::try_from(served as u64 * 1_000 / passed).unwrap_or(usize::MAX);
             let before = self.per_second.load(Ordering::Relaxed);
             self.per_second.store(rate.max(before / 2), Ordering::Relaxed);
         }
@@ -98,6 +116,8 @@ mod tests {
             in_work: zero(),
             served: AtomicUsize::new(600),
             per_second: zero(),
+            refused: AtomicUsize::new(1_800),
+            spread: AtomicUsize::new(1),
             window: AtomicU64::new(0),
         };
         let rate = |now| {
@@ -106,6 +126,11 @@ mod tests {
         };
         assert_eq!(rate(499), 0, "the window is open");
         assert_eq!(rate(500), 1_200);
+        assert_eq!(
+            flights.spread.load(Ordering::Relaxed),
+            4,
+            "three times as many as were served were refused"
+        );
         assert_eq!((rate(1_000), rate(1_500)), (600, 300));
     }
 }

@@ -71,7 +71,7 @@ async fn within(
     let http = &app.settings.http;
     let Some(flight) = Flight::begin(http.max_in_flight) else {
         metrics::counter!("mashang_http_refused_total").increment(1);
-        return Ok(refuse(request, &Problem::retry(Code::Overloaded, 1000)));
+        return Ok(refuse(request, &Problem::retry(Code::Overloaded, Flight::come_again() * 1_000)));
     };
     if !served_after_the_end(request.path()) && app.gate.is_ended().await {
         return Ok(refuse(request, &Problem::new(Code::OperationEnded)));

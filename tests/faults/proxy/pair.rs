@@ -90,7 +90,7 @@ impl Pair {
         }
         let at = self.shared.at_commit.load(Ordering::Relaxed);
         let turn = self.shared.commits.fetch_add(1, Ordering::Relaxed);
-        if at == AtCommit::Pass as u32 || turn % self.shared.every.load(Ordering::Relaxed) != 0 {
+        if at == AtCommit::Pass as u32 || !turn.is_multiple_of(self.shared.every.load(Ordering::Relaxed)) {
             return self.server.write_all(bytes).await.map(|()| true);
         }
         if at == AtCommit::CutAfter as u32 {

@@ -1,6 +1,6 @@
 //! F-23: the wall clock is moved while scans come in; what measures time-outs goes on as before.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use mashang_tests::Form;
@@ -51,7 +51,7 @@ async fn moved(world: &mut World, name: Name, faked: &[bool]) -> anyhow::Result<
     Ok(stage.check(Excused::default()).await?.0)
 }
 
-fn environment(file: &PathBuf) -> Vec<(String, String)> {
+fn environment(file: &Path) -> Vec<(String, String)> {
     [
         ("LD_PRELOAD", LIBRARY.to_owned()),
         ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
