@@ -7,6 +7,7 @@ pub mod app;
 pub mod client;
 pub mod clock;
 pub mod fake_provider;
+pub mod figures;
 pub mod persona;
 pub mod place;
 pub mod process;

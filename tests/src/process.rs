@@ -7,19 +7,16 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 
 /// How long a process may take to say where it listens. Generous: many tests share two cores.
 const START: Duration = Duration::from_secs(60);
 
-/// The path of a binary of this workspace, beside the test executable.
+/// The path of a binary of this workspace: beside this program, or above it where it is a test.
 pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder =
-        test.parent().and_then(Path::parent).context("the test executable lies in no target folder")?;
-    let path = folder.join(name);
-    ensure!(path.is_file(), "{} is not built: `cargo build --workspace` makes it", path.display());
-    Ok(path)
+    let program = std::env::current_exe()?;
+    let found = program.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|p| p.is_file());
+    found.with_context(|| format!("{name} is not built: `cargo build --workspace` makes it"))
 }
 
 /// A running child. Killed when dropped.
