@@ -6,6 +6,7 @@
 //! rest of this program sleeps meanwhile.
 
 mod connection;
+mod latency;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -14,10 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
 use self::connection::{Connection, Reply};
+use self::latency::Latency;
 pub use self::plan::{Load, Plan};
 
 /// Writes request number `n` of a connection into a buffer, whole.
@@ -32,9 +33,9 @@ pub struct Outcome {
     /// Other answers by status; 0 stands for a connection that broke.
     pub bad: BTreeMap<u16, u64>,
     /// Microseconds from when a request should have been sent to its whole answer; good ones only.
-    pub latency: Histogram<u64>,
+    pub latency: Latency,
     /// The same of the answers that were not good.
-    pub refusals: Histogram<u64>,
+    pub refusals: Latency,
     pub seconds: f64,
     /// How late the generator itself was at worst, in the open loop: above a few milliseconds it is the bottleneck.
     pub late: Duration,
@@ -42,13 +43,11 @@ pub struct Outcome {
 
 impl Outcome {
     fn empty() -> Self {
-        let histogram =
-            || Histogram::new_with_bounds(1, 120_000_000, 3).unwrap_or_else(|_| unreachable!("bounds"));
         Self {
             good: 0,
             bad: BTreeMap::new(),
-            latency: histogram(),
-            refusals: histogram(),
+            latency: Latency::new(),
+            refusals: Latency::new(),
             seconds: 0.0,
             late: Duration::ZERO,
         }
@@ -64,7 +63,7 @@ impl Outcome {
 
     /// Milliseconds at a quantile.
     pub fn millis(&self, quantile: f64) -> f64 {
-        self.latency.value_at_quantile(quantile) as f64 / 1000.0
+        self.latency.at(quantile) as f64 / 1000.0
     }
 
     pub fn max_millis(&self) -> f64 {
@@ -76,11 +75,11 @@ impl Outcome {
         match reply {
             Ok(reply) if reply.status == wanted => {
                 self.good += 1;
-                self.latency.saturating_record(micros);
+                self.latency.record(micros);
             }
             Ok(reply) => {
                 *self.bad.entry(reply.status).or_default() += 1;
-                self.refusals.saturating_record(micros);
+                self.refusals.record(micros);
             }
             Err(_) => *self.bad.entry(0).or_default() += 1,
         }
