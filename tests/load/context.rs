@@ -10,17 +10,14 @@ pub struct Ctx {
     pub seconds: u64,
     /// Whether the peers are measured too.
     pub peers: bool,
+    pub settings: Vec<(String, String)>,
     pub servers: Servers,
 }
 
 impl Ctx {
-    pub fn new(rounds: usize, seconds: u64, peers: bool) -> anyhow::Result<Self> {
-        Ok(Self {
-            rounds: rounds.max(1),
-            seconds: seconds.max(1),
-            peers,
-            servers: Servers::from_environment()?,
-        })
+    /// The settings by which the product differs from its defaults in this run.
+    pub fn changes(&self) -> Vec<(&str, &str)> {
+        self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 }
 

@@ -19,6 +19,7 @@ use clap::Parser;
 
 use context::Ctx;
 use peers::Peer;
+use servers::Servers;
 use subjects::Subject;
 
 #[derive(Parser)]
@@ -39,9 +40,17 @@ struct Arguments {
     /// Leaves the peers out: only ours and the limits.
     #[arg(long)]
     no_peers: bool,
+    /// A setting of the product that differs from its default, such as `scans.writers=2`; to try something out.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
     /// Serves as a peer; for this program itself.
     #[arg(long, hide = true)]
     serve_as: Option<Peer>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is wanted")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 #[tokio::main]
@@ -51,7 +60,13 @@ async fn main() -> anyhow::Result<()> {
     if let Some(peer) = arguments.serve_as {
         return peer.serve().await;
     }
-    let ctx = Ctx::new(arguments.rounds, arguments.seconds, !arguments.no_peers)?;
+    let ctx = Ctx {
+        rounds: arguments.rounds.max(1),
+        seconds: arguments.seconds.max(1),
+        peers: !arguments.no_peers,
+        settings: arguments.settings,
+        servers: Servers::from_environment()?,
+    };
     let machine = machine::line(&ctx).await?;
     println!("{machine}");
     let mut markdown = format!("{machine}\n");

@@ -10,6 +10,7 @@ use mashang_infra::store::idempotency::{self, Claim};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::body::Sent;
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
 
@@ -18,7 +19,7 @@ pub async fn once<T, F>(
     app: &App,
     request: &HttpRequest,
     actor: &str,
-    body_hash: &[u8; 32],
+    body: &Sent,
     work: F,
 ) -> Answer<HttpResponse>
 where
@@ -32,7 +33,7 @@ where
     };
     // The same key on another route is another request.
     let key = format!("{} {} {key}", request.method(), request.path());
-    match idempotency::claim(&app.db, actor, &key, body_hash, app.clock.now()).await? {
+    match idempotency::claim(&app.db, actor, &key, &body.hash(), app.clock.now()).await? {
         Claim::Mine => {}
         Claim::OtherBody => return Err(Problem::new(Code::IdempotencyMismatch)),
         Claim::InWork => return Err(Problem::retry(Code::InProgress, 1000)),

@@ -6,6 +6,7 @@ pub mod context;
 pub mod frame;
 pub mod idempotency;
 pub mod log;
+pub mod measure;
 pub mod page;
 pub mod server;
 pub mod spreadsheet;

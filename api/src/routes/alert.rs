@@ -16,7 +16,7 @@ use crate::app::alert::view::{Summary, View, view};
 use crate::app::alert::{self, decide, report};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
-use crate::http::body::Body;
+use crate::http::body::{Body, Sent};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -100,9 +100,9 @@ async fn draft_alert(
     me: Staff<may::DraftAlerts>,
     body: Body<NewAlert>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, hash } = body;
+    let Body { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, sent } = body;
     let (office, wish) = (office(&me), Wish { trace_id, template_id, levels, urgent, drill });
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(&app, &request, &me.id.to_string(), &sent, async {
         let row = draft::draft(&app, &office, wish).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })
@@ -241,7 +241,7 @@ async fn correct_alert(
     id: web::Path<Uuid>,
 ) -> Answer<HttpResponse> {
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &[0; 32], async {
+    idempotency::once(&app, &request, &me.id.to_string(), &Sent::nothing(), async {
         let row = draft::correct(&app, &office, *id).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })

@@ -103,7 +103,7 @@ async fn report_case(
     me: Staff<may::ReportCases>,
     body: Body<NewCase>,
 ) -> Answer<HttpResponse> {
-    let Body { value: new, hash } = body;
+    let Body { value: new, sent } = body;
     let facts = CaseFacts {
         reported_at: new.reported_at,
         onset_at: new.onset_at,
@@ -113,7 +113,7 @@ async fn report_case(
     };
     let report = Report { phone: new.phone, facts, note: new.note, division_code: new.division_code };
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(&app, &request, &me.id.to_string(), &sent, async {
         Ok((StatusCode::CREATED, Case::from(case::report(&app, &office, report).await?)))
     })
     .await
@@ -202,9 +202,9 @@ async fn add_case_visit(
     id: web::Path<Uuid>,
     body: Body<NewVisit>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewVisit { venue_id, zone_id, start, end }, hash } = body;
+    let Body { value: NewVisit { venue_id, zone_id, start, end }, sent } = body;
     let (office, entry) = (office(&me), visits::Entry { venue_id, zone_id, start, end });
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(&app, &request, &me.id.to_string(), &sent, async {
         Ok((StatusCode::CREATED, CaseVisit::from(visits::add(&app, &office, *id, entry).await?)))
     })
     .await

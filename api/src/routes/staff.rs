@@ -124,7 +124,7 @@ async fn add_staff(
         division,
         totp: true,
     };
-    idempotency::once(&app, &request, &actor.id(), &body.hash, async {
+    idempotency::once(&app, &request, &actor.id(), &body.sent, async {
         let added = staff::appoint(&app.db, &app.keys, &actor, appointment, app.clock.now()).await?;
         Ok((StatusCode::CREATED, AddedMember { id: added.id, totp_url: added.totp_url }))
     })

@@ -108,10 +108,10 @@ async fn run_trace(
     me: Staff<may::Trace>,
     body: Body<NewTrace>,
 ) -> Answer<HttpResponse> {
-    let Body { value: NewTrace { case_ids, spans, parameters }, hash } = body;
+    let Body { value: NewTrace { case_ids, spans, parameters }, sent } = body;
     let start = Start::parse(case_ids, spans)?;
     let office = office(&me);
-    idempotency::once(&app, &request, &me.id.to_string(), &hash, async {
+    idempotency::once(&app, &request, &me.id.to_string(), &sent, async {
         let row = trace::start(&app, &office, start, &parameters).await?;
         let status = match row.state {
             TraceState::Running => StatusCode::ACCEPTED,

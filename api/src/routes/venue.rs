@@ -69,7 +69,7 @@ async fn register_venue(
         position: position(new.lat, new.lon).map_err(|e| Problem::field("lat", "invalid", e.to_string()))?,
         indoor: new.indoor,
     };
-    idempotency::once(&app, &request, &citizen.actor().id(), &body.hash, async {
+    idempotency::once(&app, &request, &citizen.actor().id(), &body.sent, async {
         let view = venue::register(&app, &citizen, form).await?;
         Ok((StatusCode::CREATED, Venue::of(&app, view)))
     })

@@ -100,7 +100,7 @@ async fn rotate_codes(
     body: Body<Rotation>,
 ) -> Answer<HttpResponse> {
     let which = body.value.zone_id.map_or(CodesOf::Everything, CodesOf::Zone);
-    idempotency::once(&app, &request, &who.actor().id(), &body.hash, async {
+    idempotency::once(&app, &request, &who.actor().id(), &body.sent, async {
         let codes = venue::rotate_codes(&app, &who, *id, which).await?;
         Ok((StatusCode::CREATED, VenueCodes::of(codes)))
     })

@@ -43,7 +43,7 @@ async fn add_zone(
     id: web::Path<Uuid>,
     body: Body<NewZone>,
 ) -> Answer<HttpResponse> {
-    idempotency::once(&app, &request, &who.actor().id(), &body.hash, async {
+    idempotency::once(&app, &request, &who.actor().id(), &body.sent, async {
         let zone = venue::add_zone(&app, &who, *id, &body.value.name).await?;
         Ok((StatusCode::CREATED, Zone::from(zone)))
     })

@@ -74,7 +74,8 @@ impl Contestant {
             Form::Service => ("Mashang, PostgreSQL and Redis", "scan"),
             Form::Sqlite => ("Mashang, SQLite", "scan_sqlite"),
         };
-        let wanted = Wanted { form, name: word, sections: "", changes: &[], notifier: true };
+        let changes = ctx.changes();
+        let wanted = Wanted { form, name: word, sections: "", changes: &changes, notifier: true };
         let product = Product::start(&ctx.servers, &wanted).await?;
         let keys = population::keys(&product.keys_file())?;
         let db = connect(&product.database_url, 1).await?;
