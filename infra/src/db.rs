@@ -24,6 +24,7 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub(crate) use bounded::Bound;
 pub use bounded::{Conn, Tx};
 
 /// A pool of connections. Cheap to clone.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod contract;
 pub mod fake_provider;
+pub mod figures;
 pub mod outbreak;
 pub mod persona;
 pub mod place;

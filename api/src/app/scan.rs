@@ -47,15 +47,32 @@ pub struct Told {
 /// `code_invalid`, `code_revoked`, `venue_closed` (a scan made now; one made offline is recorded and doubted), `invalid`
 /// with `scanned_at_in_future`, `scanned_at_too_old` or a field that is out of bounds, `overloaded`, `unavailable`.
 pub async fn record(app: &App, citizen: &Citizen, scan: Scan) -> Answer<Told> {
-    let answers = record_batch(app, citizen, vec![Ok(scan)]).await;
-    answers.into_iter().next().unwrap_or_else(|| Err(Problem::internal("a scan without an answer")))
+    let refused = match prepare(app, citizen, &scan).await {
+        Ok((new, place)) => {
+            let recorded = app.scans.record(new).await.map_err(not_recorded)?;
+            return told(app, recorded, Some(&place)).await;
+        }
+        Err(refused) => refused,
+    };
+    if !may_have_been_good(&refused) {
+        return Err(refused);
+    }
+    let before = answered_before(app, citizen, &[&scan.client_scan_id]).await;
+    match earlier(&before, Some(&scan.client_scan_id)) {
+        Some(answer) => told(app, answer, None).await,
+        None => Err(refused),
+    }
 }
 
 /// Records the scans of one upload; each has its own answer, in their order.
 pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>) -> Vec<Answer<Told>> {
     let (mut prepared, mut places, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     for scan in &scans {
-        match prepare(app, citizen, scan).await {
+        let ready = match scan {
+            Ok(scan) => prepare(app, citizen, scan).await,
+            Err(unreadable) => Err(unreadable.clone()),
+        };
+        match ready {
             Ok((new, place)) => {
                 prepared.push(new);
                 places.push(place);
@@ -64,7 +81,11 @@ pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>
             Err(refused) => waiting.push(Some(refused)),
         }
     }
-    let before = answered_before(app, citizen, &scans, &waiting).await;
+    let asked = scans.iter().zip(&waiting);
+    let asked = asked.filter(|(_, refused)| refused.as_ref().is_some_and(may_have_been_good));
+    let ids: Vec<&str> =
+        asked.filter_map(|(scan, _)| Some(scan.as_ref().ok()?.client_scan_id.as_str())).collect();
+    let before = answered_before(app, citizen, &ids).await;
     let mut recorded = app.scans.record_all(prepared).await.into_iter().zip(places);
     let mut answers = Vec::with_capacity(scans.len());
     for (scan, refused) in scans.iter().zip(waiting) {
@@ -84,17 +105,8 @@ pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>
 
 /// Between a scan and its repetition the code may have been replaced, or the venue closed, or time passed: then the
 /// answer is that of before. A code that never was one has no before, and guessing costs the database nothing.
-async fn answered_before<'a>(
-    app: &App,
-    citizen: &Citizen,
-    scans: &'a [Answer<Scan>],
-    refused: &[Option<Problem>],
-) -> HashMap<&'a str, Recorded> {
-    let asked =
-        scans.iter().zip(refused).filter(|(_, refused)| refused.as_ref().is_some_and(may_have_been_good));
-    let ids: Vec<&str> =
-        asked.filter_map(|(scan, _)| scan.as_ref().ok()).map(|scan| scan.client_scan_id.as_str()).collect();
-    answers_of(app.db.conn(), citizen.person_id, &ids).await.unwrap_or_else(|error| {
+async fn answered_before<'a>(app: &App, citizen: &Citizen, ids: &[&'a str]) -> HashMap<&'a str, Recorded> {
+    answers_of(app.db.conn(), citizen.person_id, ids).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "earlier answers cannot be read");
         HashMap::new()
     })
@@ -122,8 +134,7 @@ fn check(app: &App, scan: &Scan) -> Answer<()> {
     Ok(())
 }
 
-async fn prepare(app: &App, citizen: &Citizen, scan: &Answer<Scan>) -> Answer<(NewScan, PlaceRef)> {
-    let scan = scan.as_ref().map_err(Clone::clone)?;
+async fn prepare(app: &App, citizen: &Citizen, scan: &Scan) -> Answer<(NewScan, PlaceRef)> {
     check(app, scan)?;
     let s = &app.settings.scans;
     let rules =

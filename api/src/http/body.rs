@@ -28,10 +28,25 @@ pub struct Body<T> {
     kind: PhantomData<T>,
 }
 
-/// A JSON body, parsed; `hash` is that of its bytes.
+/// A JSON body, parsed.
 pub struct Read<T> {
     pub value: T,
-    pub hash: [u8; 32],
+    pub sent: Sent,
+}
+
+/// The bytes of a body as they came.
+pub struct Sent(Vec<u8>);
+
+impl Sent {
+    /// For routes without a body.
+    pub fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Their SHA-256. Few requests want it.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
+    }
 }
 
 impl<T> FromRequest for Body<T> {
@@ -63,7 +78,7 @@ impl<T: DeserializeOwned> Body<T> {
         if !declared && !bytes.is_empty() {
             require_json(&self.request)?;
         }
-        parse(&bytes).map(|value| Read { value, hash: Sha256::digest(&bytes).into() })
+        parse(&bytes).map(|value| Read { value, sent: Sent(bytes) })
     }
 }
 
@@ -99,6 +114,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'[') {
         serde_json::from_slice::<IgnoredAny>(bytes).map_err(|e| refusal("", &e))?;
         return Err(Problem::with_detail(Code::Invalid, "a JSON object is wanted"));
+    }
+    // Keeping the path costs half of the reading; it is read again with it when there is something to say.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut json).map_err(|e| {

@@ -1,18 +1,25 @@
 //! What surrounds every request: its context, a bound on how many are in work, a time-out, headers, a metric.
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, ResponseError, web};
 
+use tracing::Instrument;
+
 use super::context::Context;
 use super::flight::Flight;
+use super::{log, measure};
 use crate::error::{Code, Problem};
 use crate::routes::operation::SERVED_AFTER_THE_END;
 use crate::state::App;
@@ -22,16 +29,20 @@ pub async fn frame(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let route = log::route_of(request.request());
     let context = Context::of(request.request());
     let id = context.request_id.clone();
-    match context.scope(within(request, next)).await {
+    let span = log::span(request.method(), &route, &id);
+    match context.scope(within(request, next, route)).instrument(span.clone()).await {
         Ok(mut response) => {
             dress(response.headers_mut(), &id);
+            log::answered(&span, response.status());
             Ok(response)
         }
         Err(error) => {
             let mut response = error.error_response();
             dress(response.headers_mut(), &id);
+            log::answered(&span, response.status());
             Err(InternalError::from_response(error, response).into())
         }
     }
@@ -42,13 +53,9 @@ fn dress(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
-    ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -57,6 +64,7 @@ fn dress(headers: &mut HeaderMap, request_id: &str) {
 async fn within(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
+    route: Rc<str>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
@@ -79,10 +87,10 @@ async fn within(
     // Streams and imports take as long as they take; their own bounds apply.
     let unbounded = ["/imports", "/events", ".zip"].iter().any(|p| request.path().contains(p));
     let limit = Duration::from_secs(if unbounded { 24 * 3600 } else { http.request_timeout_seconds });
-    let (begun, method) = (Instant::now(), request.method().as_str().to_owned());
+    let (begun, method) = (Instant::now(), request.method().clone());
     // No clone of the request may be held while it is routed: the router writes into it.
     let Ok(outcome) = tokio::time::timeout(limit, next.call(request)).await else {
-        metrics::counter!("mashang_http_timeouts_total", "method" => method).increment(1);
+        measure::request_timed_out(&method);
         let late = Problem::retry(Code::Overloaded, 1000);
         let response = late.error_response();
         return Err(InternalError::from_response(late, response).into());
@@ -91,9 +99,7 @@ async fn within(
     if response.status() != StatusCode::SERVICE_UNAVAILABLE {
         flight.served();
     }
-    let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
-    let labels = [("method", method), ("route", route), ("status", response.status().as_u16().to_string())];
-    metrics::histogram!("mashang_http_request_seconds", &labels).record(begun.elapsed().as_secs_f64());
+    measure::request_took(&route, &method, response.status(), begun.elapsed());
     Ok(response)
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::body::Sent;
 use super::context;
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
@@ -29,7 +30,7 @@ pub async fn once<T, F>(
     app: web::Data<App>,
     request: &HttpRequest,
     actor: &str,
-    body_hash: &[u8; 32],
+    body: &Sent,
     work: impl FnOnce(web::Data<App>) -> F,
 ) -> Answer<HttpResponse>
 where
@@ -43,7 +44,7 @@ where
     };
     // The same key on another route is another request.
     let key = format!("{} {} {key}", request.method(), request.path());
-    let (name, body_hash) = (Name { actor: actor.to_owned(), key }, *body_hash);
+    let (name, body_hash) = (Name { actor: actor.to_owned(), key }, body.hash());
     let (tell, told) = oneshot::channel();
     let work = claimed(app.clone(), name, body_hash, work(app.clone()));
     // Nobody may be left to hear it.

@@ -8,6 +8,7 @@ mod flight;
 pub mod frame;
 pub mod idempotency;
 pub mod log;
+pub mod measure;
 pub mod page;
 pub mod server;
 pub mod spreadsheet;

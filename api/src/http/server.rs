@@ -141,7 +141,6 @@ pub fn start(app: web::Data<App>) -> std::io::Result<Listening> {
             .app_data(shared_document.clone())
             .configure(move |config| assemble(config, &document))
             .wrap(from_fn(frame))
-            .wrap(tracing_actix_web::TracingLogger::<super::log::RequestSpan>::new())
     })
     .workers(workers)
     .keep_alive(Duration::from_secs(http.keep_alive_seconds))

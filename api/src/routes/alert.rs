@@ -16,7 +16,7 @@ use crate::app::alert::view::{Summary, View, view};
 use crate::app::alert::{self, decide, report};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
-use crate::http::body::{Body, Read};
+use crate::http::body::{Body, Read, Sent};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -101,9 +101,9 @@ async fn draft_alert(
     body: Body<NewAlert>,
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    let Read { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, hash } = body;
+    let Read { value: NewAlert { trace_id, template_id, levels, urgent, drill, .. }, sent } = body;
     let (office, wish) = (office(&me), Wish { trace_id, template_id, levels, urgent, drill });
-    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
+    idempotency::once(app, &request, &me.id.to_string(), &sent, move |app| async move {
         let row = draft::draft(&app, &office, wish).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })
@@ -244,7 +244,7 @@ async fn correct_alert(
     id: web::Path<Uuid>,
 ) -> Answer<HttpResponse> {
     let office = office(&me);
-    idempotency::once(app, &request, &me.id.to_string(), &[0; 32], move |app| async move {
+    idempotency::once(app, &request, &me.id.to_string(), &Sent::nothing(), move |app| async move {
         let row = draft::correct(&app, &office, *id).await?;
         Ok((StatusCode::CREATED, view(&app, row).await?))
     })

@@ -110,7 +110,7 @@ async fn report_case(
     body: Body<NewCase>,
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    let Read { value: new, hash } = body;
+    let Read { value: new, sent } = body;
     let facts = CaseFacts {
         reported_at: new.reported_at,
         onset_at: new.onset_at,
@@ -120,7 +120,7 @@ async fn report_case(
     };
     let report = Report { phone: new.phone, facts, note: new.note, division_code: new.division_code };
     let office = office(&me);
-    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
+    idempotency::once(app, &request, &me.id.to_string(), &sent, move |app| async move {
         Ok((StatusCode::CREATED, Case::from(case::report(&app, &office, report).await?)))
     })
     .await
@@ -250,9 +250,9 @@ async fn add_case_visit(
     body: Body<NewVisit>,
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    let Read { value: NewVisit { venue_id, zone_id, start, end }, hash } = body;
+    let Read { value: NewVisit { venue_id, zone_id, start, end }, sent } = body;
     let (office, entry) = (office(&me), visits::Entry { venue_id, zone_id, start, end });
-    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
+    idempotency::once(app, &request, &me.id.to_string(), &sent, move |app| async move {
         Ok((StatusCode::CREATED, CaseVisit::from(visits::add(&app, &office, *id, entry).await?)))
     })
     .await

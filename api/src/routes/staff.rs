@@ -126,7 +126,7 @@ async fn add_staff(
         division,
         totp: true,
     };
-    idempotency::once(app, &request, &actor.id(), &body.hash, move |app| async move {
+    idempotency::once(app, &request, &actor.id(), &body.sent, move |app| async move {
         let added = staff::appoint(&app.db, &app.keys, &actor, appointment, app.clock.now()).await?;
         Ok((StatusCode::CREATED, AddedMember { id: added.id, totp_url: added.totp_url }))
     })

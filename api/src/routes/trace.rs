@@ -114,10 +114,10 @@ async fn run_trace(
     body: Body<NewTrace>,
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    let Read { value: NewTrace { case_ids, spans, parameters }, hash } = body;
+    let Read { value: NewTrace { case_ids, spans, parameters }, sent } = body;
     let start = Start::parse(case_ids, spans)?;
     let office = office(&me);
-    idempotency::once(app, &request, &me.id.to_string(), &hash, move |app| async move {
+    idempotency::once(app, &request, &me.id.to_string(), &sent, move |app| async move {
         let row = trace::start(&app, &office, start, &parameters).await?;
         let status = match row.state {
             TraceState::Running => StatusCode::ACCEPTED,

@@ -70,7 +70,7 @@ async fn register_venue(
         position: position(new.lat, new.lon).map_err(|e| Problem::field("lat", "invalid", e.to_string()))?,
         indoor: new.indoor,
     };
-    idempotency::once(app, &request, &citizen.actor().id(), &body.hash, move |app| async move {
+    idempotency::once(app, &request, &citizen.actor().id(), &body.sent, move |app| async move {
         let view = venue::register(&app, &citizen, form).await?;
         Ok((StatusCode::CREATED, Venue::of(&app, view)))
     })

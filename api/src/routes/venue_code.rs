@@ -101,7 +101,7 @@ async fn rotate_codes(
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
     let which = body.value.zone_id.map_or(CodesOf::Everything, CodesOf::Zone);
-    idempotency::once(app, &request, &who.actor().id(), &body.hash, move |app| async move {
+    idempotency::once(app, &request, &who.actor().id(), &body.sent, move |app| async move {
         let codes = venue::rotate_codes(&app, &who, *id, which).await?;
         Ok((StatusCode::CREATED, VenueCodes::of(codes)))
     })

@@ -44,7 +44,7 @@ async fn add_zone(
     body: Body<NewZone>,
 ) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    idempotency::once(app, &request, &who.actor().id(), &body.hash, move |app| async move {
+    idempotency::once(app, &request, &who.actor().id(), &body.sent, move |app| async move {
         let zone = venue::add_zone(&app, &who, *id, &body.value.name).await?;
         Ok((StatusCode::CREATED, Zone::from(zone)))
     })

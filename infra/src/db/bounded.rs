@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use mashang_config::Database;
+use sea_orm::sqlx::{AssertSqlSafe, Postgres, Transaction};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 
 use super::pool::Pool;
@@ -55,6 +56,19 @@ impl Conn {
         self.0.pool()
     }
 
+    /// Begins a transaction of PostgreSQL past the ORM, with a text of our own that starts with `BEGIN`.
+    pub(crate) async fn begin_bare(
+        &self,
+        begin: String,
+    ) -> Result<(Transaction<'static, Postgres>, Bound), DbErr> {
+        let pool = self.pool();
+        let turn = pool.turn_to_write().await?;
+        let bare = pool.conn.get_postgres_connection_pool().clone();
+        let begun = async { bare.begin_with(AssertSqlSafe(begin)).await.map_err(failed) };
+        let tx = pool.within(begun).await?;
+        Ok((tx, Bound { pool, _turn: turn }))
+    }
+
     pub(super) async fn begin(&self, options: TransactionOptions) -> Result<Tx, DbErr> {
         let pool = self.pool();
         let turn = pool.turn_to_write().await?;
@@ -92,6 +106,26 @@ impl ConnectionTrait for Conn {
         let _turn = pool.turn_to_ask().await?;
         pool.within(pool.conn.query_all_raw(statement)).await
     }
+}
+
+/// The bound of a bare transaction: what is asked in it is waited for here. Kept for as long as the transaction is.
+pub(crate) struct Bound {
+    pool: Arc<Pool>,
+    _turn: Option<Turn>,
+}
+
+impl Bound {
+    /// Waits for an answer of the database, but not for ever.
+    pub(crate) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, SqlxError>>,
+    ) -> Result<T, DbErr> {
+        self.pool.within(async { answer.await.map_err(failed) }).await
+    }
+}
+
+fn failed(error: SqlxError) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
 }
 
 /// A transaction.

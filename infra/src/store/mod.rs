@@ -28,6 +28,8 @@ pub mod scan;
 mod scan_chain;
 mod scan_group;
 pub mod scan_history;
+mod scan_key;
+mod scan_tx;
 pub mod scan_writer;
 pub mod session;
 pub mod staff;

@@ -33,12 +33,17 @@ pub(crate) async fn lock_people(tx: &impl ConnectionTrait, people: &[Uuid]) -> R
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
+    tx.execute_raw(postgres(SQL, [array(ArrayType::BigInt, lock_numbers(people))])).await.map(|_| ())
+}
+
+/// The numbers of people's advisory locks, in the order in which everybody takes them.
+pub(super) fn lock_numbers(people: &[Uuid]) -> Vec<i64> {
     // The random half of the id; its variant bits make the number negative, so it is none of our other locks.
     let half = |id: &Uuid| id.as_u64_pair().1.cast_signed();
     let mut locks: Vec<i64> = people.iter().map(half).collect();
     locks.sort_unstable();
     locks.dedup();
-    tx.execute_raw(postgres(SQL, [array(ArrayType::BigInt, locks)])).await.map(|_| ())
+    locks
 }
 
 /// All scans of these people in `[from, to]`, swallowed ones included, in no order.
@@ -70,29 +75,58 @@ pub(crate) async fn neighbours(
 }
 
 fn neighbour(row: &QueryResult) -> Result<Neighbour, DbErr> {
-    let venue_id: Uuid = row.try_get_by_index(2)?;
-    let reason: Option<String> = row.try_get_by_index(7)?;
-    let suspect: Option<SuspectReason> = reason.map(|word| parse("suspect_reason", &word)).transpose()?;
-    let external_ref: Option<String> = row.try_get_by_index(8)?;
-    let (lat, lon): (Option<f64>, Option<f64>) = (row.try_get_by_index(9)?, row.try_get_by_index(10)?);
-    let point = ScanPoint {
+    NeighbourRow {
+        person_id: row.try_get_by_index(0)?,
         id: row.try_get_by_index(1)?,
-        venue_id,
+        venue_id: row.try_get_by_index(2)?,
         zone_id: row.try_get_by_index(3)?,
-        venue_ref: venue_ref(external_ref, venue_id),
         direction: parse("direction", &row.try_get_by_index::<String>(4)?)?,
         at: Timestamp(row.try_get_by_index(5)?),
-        suspect: suspect.is_some(),
-    };
-    Ok(Neighbour {
-        person_id: row.try_get_by_index(0)?,
-        sighting: Sighting {
+        repeat: row.try_get_by_index(6)?,
+        suspect_reason: row.try_get_by_index(7)?,
+        external_ref: row.try_get_by_index(8)?,
+        lat: row.try_get_by_index(9)?,
+        lon: row.try_get_by_index(10)?,
+    }
+    .try_into()
+}
+
+/// A neighbour as both databases give it.
+pub(super) struct NeighbourRow {
+    pub person_id: Uuid,
+    pub id: Uuid,
+    pub venue_id: Uuid,
+    pub zone_id: Option<Uuid>,
+    pub direction: Direction,
+    pub at: Timestamp,
+    pub repeat: bool,
+    pub suspect_reason: Option<String>,
+    pub external_ref: Option<String>,
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+}
+
+impl TryFrom<NeighbourRow> for Neighbour {
+    type Error = DbErr;
+
+    fn try_from(row: NeighbourRow) -> Result<Self, DbErr> {
+        let suspect = row.suspect_reason.map(|word| parse("suspect_reason", &word)).transpose()?;
+        let point = ScanPoint {
+            id: row.id,
+            venue_id: row.venue_id,
+            zone_id: row.zone_id,
+            venue_ref: venue_ref(row.external_ref, row.venue_id),
+            direction: row.direction,
+            at: row.at,
+            suspect: suspect.is_some(),
+        };
+        let sighting = Sighting {
             point,
-            place: lat.zip(lon).map(|(lat, lon)| Coordinates { lat, lon }),
+            place: row.lat.zip(row.lon).map(|(lat, lon)| Coordinates { lat, lon }),
             venue_open: suspect != Some(SuspectReason::VenueClosed),
-        },
-        verdict: Verdict { repeat: row.try_get_by_index(6)?, suspect },
-    })
+        };
+        Ok(Self { person_id: row.person_id, sighting, verdict: Verdict { repeat: row.repeat, suspect } })
+    }
 }
 
 /// What orders a venue's scans within one second: its external reference, or its id as text.
@@ -100,49 +134,12 @@ pub fn venue_ref(external_ref: Option<String>, venue_id: Uuid) -> Arc<str> {
     external_ref.unwrap_or_else(|| venue_id.to_string()).into()
 }
 
-/// Writes rows, in one statement on PostgreSQL.
-pub(crate) async fn insert(tx: &impl ConnectionTrait, rows: &[scan::Model]) -> Result<(), DbErr> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    if tx.get_database_backend() == DbBackend::Postgres {
-        return tx.execute_raw(insert_arrays(rows)).await.map(|_| ());
-    }
+/// Writes rows on SQLite; a group on PostgreSQL has its own way ([`super::scan_tx`]).
+pub(super) async fn insert(tx: &impl ConnectionTrait, rows: &[scan::Model]) -> Result<(), DbErr> {
     for some in rows.chunks(SQLITE_ROWS) {
         scan::Entity::insert_many(some.iter().cloned().map(active)).exec_without_returning(tx).await?;
     }
     Ok(())
-}
-
-fn insert_arrays(rows: &[scan::Model]) -> Statement {
-    const SQL: &str = "\
-        INSERT INTO scan (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
-                          suspect, suspect_reason, repeat, source) \
-        SELECT id, person_id, venue_id, nullif(zone_id, '00000000-0000-0000-0000-000000000000'), direction, at, \
-               nullif(client_at, -1), received_at, companions, suspect_reason <> '', nullif(suspect_reason, ''), \
-               repeat, source \
-        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int8[], $7::int8[], \
-                    $8::int8[], $9::int2[], $10::text[], $11::bool[], $12::text[]) \
-          AS r (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
-                suspect_reason, repeat, source)";
-    let ids = |of: fn(&scan::Model) -> Uuid| array(ArrayType::Uuid, rows.iter().map(of));
-    let millis = |of: fn(&scan::Model) -> i64| array(ArrayType::BigInt, rows.iter().map(of));
-    let words = |of: fn(&scan::Model) -> String| array(ArrayType::String, rows.iter().map(of));
-    let values = [
-        ids(|r| r.id),
-        ids(|r| r.person_id),
-        ids(|r| r.venue_id),
-        ids(|r| r.zone_id.unwrap_or_default()),
-        words(|r| r.direction.as_str().to_owned()),
-        millis(|r| r.at.millis()),
-        millis(|r| r.client_at.map_or(-1, Timestamp::millis)),
-        millis(|r| r.received_at.millis()),
-        array(ArrayType::SmallInt, rows.iter().map(|r| r.companions)),
-        words(|r| r.suspect_reason.clone().unwrap_or_default()),
-        array(ArrayType::Bool, rows.iter().map(|r| r.repeat)),
-        words(|r| r.source.as_str().to_owned()),
-    ];
-    postgres(SQL, values)
 }
 
 fn active(row: scan::Model) -> scan::ActiveModel {

@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::scan::{self, Neighbour};
+use super::scan_tx::ScanTx;
 
 /// A person's scans as far as the rules want them: recorded ones before the moment, all from it on.
 #[derive(Debug, Default)]
@@ -87,7 +88,7 @@ impl Chain {
 
 /// The chains of all people who have something new, by person.
 pub(crate) async fn chains_with(
-    tx: &impl ConnectionTrait,
+    tx: &mut ScanTx,
     new: HashMap<Uuid, Vec<Sighting>>,
     now: Timestamp,
     rules: &PlausibilityRules,
@@ -102,7 +103,7 @@ pub(crate) async fn chains_with(
     for people in [recent, old] {
         let Some(from) = people.iter().map(|(_, at)| *at).min() else { continue };
         let ids: Vec<Uuid> = people.into_iter().map(|(person, _)| person).collect();
-        near.extend(by_person(scan::neighbours(tx, &ids, from - NEIGHBOURS_MILLIS, last + DAY).await?));
+        near.extend(by_person(tx.neighbours(&ids, from - NEIGHBOURS_MILLIS, last + DAY).await?));
     }
     let chain = |(person, new): (Uuid, Vec<Sighting>)| {
         let there = near.remove(&person).unwrap_or_default();

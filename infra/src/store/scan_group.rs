@@ -1,8 +1,9 @@
 //! One group of new scans, in one transaction: each is recorded, or answered like the scan it repeats.
 //!
-//! The steps are statements over the whole group: take the people's turns, look for keys that are known, read the
-//! neighbourhood, write scans and keys, correct marks. A scan that the two-minute rule swallows is kept as a row marked
-//! `repeat`, because an older scan that arrives later may turn it back into a recorded one.
+//! The steps are statements over the whole group: take the people's turns, claim the keys, read the neighbourhood, write
+//! the scans; and, where there is something to them, look up keys that were used before, correct keys and marks. A scan
+//! that the two-minute rule swallows is kept as a row marked `repeat`, because an older scan that arrives later may turn
+//! it back into a recorded one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,15 +12,12 @@ use mashang_domain::time::Timestamp;
 use mashang_domain::venue::plausibility::{Coordinates, PlausibilityRules, Sighting, Verdict};
 use mashang_domain::venue::{Direction, ScanPoint, ScanSource, SuspectReason};
 use mashang_entity::{scan as scan_row, scan_key};
-use sea_orm::sea_query::ArrayType;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter,
-};
-use sha2::{Digest, Sha256};
+use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::scan::{self, array, postgres};
 use super::scan_chain::{Chain, chains_with};
+use super::scan_key::{key_of, known};
+use super::scan_tx::ScanTx;
 use crate::db::Db;
 
 /// A scan that is to be recorded. Its venue code has been verified and its times decided.
@@ -65,14 +63,6 @@ pub struct Recorded {
     pub outcome: Outcome,
 }
 
-/// The key that makes a scan idempotent: half of the SHA-256 over person and client id.
-fn key_of(person_id: Uuid, client_scan_id: &str) -> Uuid {
-    let digest = Sha256::new().chain_update(person_id).chain_update(client_scan_id).finalize();
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    Uuid::from_bytes(half)
-}
-
 /// Records a group; the answers are in its order. When it returns, the group is committed.
 pub(crate) async fn record_group(
     db: &Db,
@@ -82,72 +72,111 @@ pub(crate) async fn record_group(
 ) -> Result<Vec<Recorded>, DbErr> {
     let keys: Vec<Uuid> = scans.iter().map(|s| key_of(s.person_id, &s.client_scan_id)).collect();
     let people: Vec<Uuid> = scans.iter().map(|s| s.person_id).collect();
-    let tx = db.begin_write().await?;
-    scan::lock_people(&*tx, &people).await?;
-    let mut answers = known(&*tx, &keys).await?;
-    let mut group = Group::default();
-    for (scan, key) in scans.iter().zip(&keys) {
-        if !answers.contains_key(key) && !group.ids.contains_key(key) {
-            group.add(scan, *key);
-        }
+    let mut group = Group::of(scans, &keys);
+    let mut tx = ScanTx::begin(db, &people).await?;
+    let fresh = tx.claim(&group.claims(scans)).await?;
+    let used: Vec<Uuid> = group.ids.keys().filter(|key| !fresh.contains(key)).copied().collect();
+    let mut answers = HashMap::with_capacity(scans.len());
+    if !used.is_empty() {
+        answers.extend(tx.known(&used).await?.iter().map(|(key, scan)| (*key, again(scan))));
     }
-    let chains = chains_with(&*tx, group.sightings, now, rules).await?;
+    group.ids.retain(|key, _| !answers.contains_key(key));
+    let chains = chains_with(&mut tx, group.sightings(scans), now, rules).await?;
     let mut written = Written::default();
-    for (scan, key) in scans.iter().zip(&keys) {
-        let chain = chains.get(&scan.person_id);
-        if let Some(((id, chain), None)) =
-            group.ids.get(key).zip(chain).map(|found| (found, answers.get(key)))
-        {
-            answers.insert(*key, written.add(scan, *key, *id, chain, now));
+    for (key, (id, at)) in &group.ids {
+        let scan = &scans[*at];
+        let Some(chain) = chains.get(&scan.person_id) else { continue };
+        let answer = written.add(scan, *id, chain, now);
+        if answer.scan_id != *id || !fresh.contains(key) {
+            written.keys.push(scan_key::Model { key: *key, scan_id: answer.scan_id, at: answer.at });
         }
+        answers.insert(*key, answer);
     }
-    scan::insert(&*tx, &written.rows).await?;
-    insert_keys(&*tx, &written.keys).await?;
     let changes: Vec<(Uuid, Timestamp, Verdict)> = chains.values().flat_map(Chain::changes).collect();
-    scan::mark(&*tx, &changes).await?;
+    write(&mut tx, &written, &changes).await?;
     tx.commit().await?;
     Ok(answered(&keys, answers))
 }
 
-/// New scans with their ids, by key, and by person.
-#[derive(Default)]
+async fn write(
+    tx: &mut ScanTx,
+    written: &Written,
+    changes: &[(Uuid, Timestamp, Verdict)],
+) -> Result<(), DbErr> {
+    if !written.rows.is_empty() {
+        tx.insert(&written.rows).await?;
+    }
+    if !written.keys.is_empty() {
+        tx.redirect(&written.keys).await?;
+    }
+    if !changes.is_empty() {
+        tx.mark(changes).await?;
+    }
+    Ok(())
+}
+
+/// New scans by key: the id that each gets, and where it stands among those given. The first of a key counts.
 struct Group {
-    ids: HashMap<Uuid, Uuid>,
-    sightings: HashMap<Uuid, Vec<Sighting>>,
+    ids: HashMap<Uuid, (Uuid, usize)>,
 }
 
 impl Group {
-    fn add(&mut self, scan: &NewScan, key: Uuid) {
-        let id = Uuid::now_v7();
-        self.ids.insert(key, id);
-        let point = ScanPoint {
-            id,
-            venue_id: scan.venue_id,
-            zone_id: scan.zone_id,
-            venue_ref: Arc::clone(&scan.venue_ref),
-            direction: scan.direction,
-            at: scan.at.floor_to_second(),
-            suspect: false,
-        };
-        let sighting = Sighting { point, place: scan.place, venue_open: scan.venue_open };
-        self.sightings.entry(scan.person_id).or_default().push(sighting);
+    fn of(scans: &[NewScan], keys: &[Uuid]) -> Self {
+        let mut ids = HashMap::with_capacity(scans.len());
+        for (at, key) in keys.iter().enumerate() {
+            ids.entry(*key).or_insert_with(|| (Uuid::now_v7(), at));
+        }
+        Self { ids }
     }
+
+    /// Keys for the scans that they most likely will stand for.
+    fn claims(&self, scans: &[NewScan]) -> Vec<scan_key::Model> {
+        let claim = |(key, (id, at)): (&Uuid, &(Uuid, usize))| scan_key::Model {
+            key: *key,
+            scan_id: *id,
+            at: scans[*at].at.floor_to_second(),
+        };
+        self.ids.iter().map(claim).collect()
+    }
+
+    fn sightings(&self, scans: &[NewScan]) -> HashMap<Uuid, Vec<Sighting>> {
+        let mut people: HashMap<Uuid, Vec<Sighting>> = HashMap::with_capacity(self.ids.len());
+        for (id, at) in self.ids.values() {
+            let scan = &scans[*at];
+            people.entry(scan.person_id).or_default().push(sighting(scan, *id));
+        }
+        people
+    }
+}
+
+fn sighting(scan: &NewScan, id: Uuid) -> Sighting {
+    let point = ScanPoint {
+        id,
+        venue_id: scan.venue_id,
+        zone_id: scan.zone_id,
+        venue_ref: Arc::clone(&scan.venue_ref),
+        direction: scan.direction,
+        at: scan.at.floor_to_second(),
+        suspect: false,
+    };
+    Sighting { point, place: scan.place, venue_open: scan.venue_open }
 }
 
 /// What the group writes.
 #[derive(Default)]
 struct Written {
     rows: Vec<scan_row::Model>,
+    /// Keys that stand for another scan than the one they were claimed for.
     keys: Vec<scan_key::Model>,
 }
 
 impl Written {
-    fn add(&mut self, scan: &NewScan, key: Uuid, id: Uuid, chain: &Chain, now: Timestamp) -> Recorded {
+    fn add(&mut self, scan: &NewScan, id: Uuid, chain: &Chain, now: Timestamp) -> Recorded {
         let position = chain.position(id);
         let verdict = position.map_or(Verdict { repeat: false, suspect: None }, |i| chain.verdicts[i]);
         self.rows.push(row(scan, id, verdict, now));
         let earlier = position.filter(|_| verdict.repeat).and_then(|i| chain.repeated(i));
-        let answer = match earlier {
+        match earlier {
             Some(i) => told(&chain.sightings[i].point, chain.verdicts[i], Outcome::Repeat),
             None => Recorded {
                 scan_id: id,
@@ -158,9 +187,7 @@ impl Written {
                 suspect: verdict.suspect,
                 outcome: Outcome::New,
             },
-        };
-        self.keys.push(scan_key::Model { key, scan_id: answer.scan_id, at: answer.at });
-        answer
+        }
     }
 }
 
@@ -216,29 +243,12 @@ pub async fn answers_of<'a>(
         return Ok(HashMap::new());
     }
     let keys: Vec<Uuid> = client_scan_ids.iter().map(|id| key_of(person_id, id)).collect();
-    let mut known = known(db, &keys).await?;
-    Ok(client_scan_ids.iter().zip(&keys).filter_map(|(id, key)| Some((*id, known.remove(key)?))).collect())
-}
-
-/// The answers to keys that are there already.
-async fn known(tx: &impl ConnectionTrait, keys: &[Uuid]) -> Result<HashMap<Uuid, Recorded>, DbErr> {
-    let rows = if tx.get_database_backend() == DbBackend::Postgres {
-        let sql = "SELECT key, scan_id, at FROM scan_key WHERE key = ANY($1)";
-        let statement = postgres(sql, [array(ArrayType::Uuid, keys.iter().copied())]);
-        scan_key::Entity::find().from_raw_sql(statement).all(tx).await?
-    } else {
-        scan_key::Entity::find().filter(scan_key::Column::Key.is_in(keys.iter().copied())).all(tx).await?
-    };
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let scan_of = |k: &scan_key::Model| {
-        Condition::all().add(scan_row::Column::Id.eq(k.scan_id)).add(scan_row::Column::At.eq(k.at))
-    };
-    let any = rows.iter().fold(Condition::any(), |any, k| any.add(scan_of(k)));
-    let scans = scan_row::Entity::find().filter(any).all(tx).await?;
-    let scans: HashMap<Uuid, scan_row::Model> = scans.into_iter().map(|s| (s.id, s)).collect();
-    Ok(rows.iter().filter_map(|k| scans.get(&k.scan_id).map(|s| (k.key, again(s)))).collect())
+    let known = known(db, &keys).await?;
+    Ok(client_scan_ids
+        .iter()
+        .zip(&keys)
+        .filter_map(|(id, key)| Some((*id, again(known.get(key)?))))
+        .collect())
 }
 
 fn again(scan: &scan_row::Model) -> Recorded {
@@ -251,35 +261,4 @@ fn again(scan: &scan_row::Model) -> Recorded {
         suspect: scan.suspect_reason.as_deref().and_then(|word| word.parse().ok()),
         outcome: Outcome::SameKey,
     }
-}
-
-/// A key whose scan is gone (retention) gets the new one.
-async fn insert_keys(tx: &impl ConnectionTrait, keys: &[scan_key::Model]) -> Result<(), DbErr> {
-    const ON_CONFLICT: &str = "ON CONFLICT (key) DO UPDATE SET scan_id = excluded.scan_id, at = excluded.at";
-    if keys.is_empty() {
-        return Ok(());
-    }
-    if tx.get_database_backend() == DbBackend::Postgres {
-        let sql = format!(
-            "INSERT INTO scan_key (key, scan_id, at) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int8[]) {ON_CONFLICT}"
-        );
-        let values = [
-            array(ArrayType::Uuid, keys.iter().map(|k| k.key)),
-            array(ArrayType::Uuid, keys.iter().map(|k| k.scan_id)),
-            array(ArrayType::BigInt, keys.iter().map(|k| k.at.millis())),
-        ];
-        return tx.execute_raw(postgres(&sql, values)).await.map(|_| ());
-    }
-    let active = |k: &scan_key::Model| scan_key::ActiveModel {
-        key: Set(k.key),
-        scan_id: Set(k.scan_id),
-        at: Set(k.at),
-    };
-    let mut conflict = sea_orm::sea_query::OnConflict::column(scan_key::Column::Key);
-    conflict.update_columns([scan_key::Column::ScanId, scan_key::Column::At]);
-    scan_key::Entity::insert_many(keys.iter().map(active))
-        .on_conflict(conflict)
-        .exec_without_returning(tx)
-        .await
-        .map(|_| ())
 }

@@ -1,12 +1,15 @@
 //! The scan writer: concurrent scans are gathered for a moment and written together.
 //!
-//! A commit costs the same for one scan as for five hundred, so each writer takes what has come within a millisecond or
-//! two and makes it one transaction; every scan is answered after that commit and never before. The queue is bounded:
-//! what does not fit is refused at once. A scan that has been taken is written even when nobody waits for the answer
-//! any more, and at shutdown what is held is written before the writers end.
+//! A commit costs nearly the same for one scan as for five hundred. So a scan that comes while nothing is being written
+//! is written at once, and those that come meanwhile gather until a group has been committed (or for some milliseconds,
+//! or until there are very many) and become one transaction: the more come, the larger the groups, without anybody
+//! having set a pace. Every scan is answered after its commit and never before. The queue is bounded: what does not fit
+//! is refused at once. A scan that has been taken is written even when nobody waits for the answer any more, and at
+//! shutdown what is held is written before the writers end.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,8 +17,8 @@ use mashang_config::Scans;
 use mashang_domain::time::SECOND;
 use mashang_domain::venue::plausibility::PlausibilityRules;
 use sea_orm::DbErr;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::partition::{ensure_days_of, is_missing_partition, sqlstate};
@@ -74,6 +77,8 @@ impl ScanWriter {
             closing: closing.clone(),
             group_max: settings.group_max.max(1),
             group_wait: Duration::from_millis(settings.group_wait_ms),
+            in_work: AtomicUsize::new(0),
+            committed: Notify::new(),
             rules: plausibility_rules(settings),
             db,
             clock,
@@ -133,6 +138,10 @@ struct Shared {
     closing: CancellationToken,
     group_max: usize,
     group_wait: Duration,
+    /// Groups that are being written.
+    in_work: AtomicUsize,
+    /// Told when one of them is done.
+    committed: Notify,
     rules: PlausibilityRules,
     db: Db,
     clock: Clock,
@@ -146,6 +155,8 @@ impl Shared {
                 metrics::counter!("mashang_task_panics_total", "task" => "scan writer").increment(1);
                 tracing::error!("a group of scans panicked");
             }
+            self.in_work.fetch_sub(1, Ordering::AcqRel);
+            self.committed.notify_waiters();
         }
     }
 
@@ -164,15 +175,33 @@ impl Shared {
         if taken == 0 {
             return None;
         }
+        self.add_to(&mut group, &mut scans).await;
+        self.in_work.fetch_add(1, Ordering::AcqRel);
+        Some(group)
+    }
+
+    /// Waits for more as long as others are writing anyway.
+    async fn add_to(&self, group: &mut Vec<Waiting>, scans: &mut mpsc::Receiver<Waiting>) {
+        let committed = self.committed.notified();
+        tokio::pin!(committed);
+        // Listens before it looks: a commit in between is not missed.
+        committed.as_mut().enable();
         let deadline = Instant::now() + self.group_wait;
-        while group.len() < self.group_max {
+        while group.len() < self.group_max && self.in_work.load(Ordering::Acquire) > 0 {
             let room = self.group_max - group.len();
-            match timeout_at(deadline, scans.recv_many(&mut group, room)).await {
-                Ok(0) | Err(_) => break,
-                Ok(_) => {}
+            tokio::select! {
+                biased;
+                taken = scans.recv_many(group, room) => if taken == 0 { break },
+                () = committed.as_mut() => break,
+                () = sleep_until(deadline) => break,
             }
         }
-        Some(group)
+        // What came in the same moment.
+        while group.len() < self.group_max
+            && let Ok(one) = scans.try_recv()
+        {
+            group.push(one);
+        }
     }
 
     async fn write(&self, group: Vec<Waiting>) {
@@ -180,6 +209,7 @@ impl Shared {
         let (scans, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|w| (w.scan, w.answer)).unzip();
         let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
         let mut parts: Vec<_> = std::iter::once(0..scans.len()).collect();
+        let mut tally = Tally::default();
         while let Some(part) = parts.pop() {
             let outcome = self.record(&scans[part.clone()]).await;
             if part.len() > 1 && outcome.as_ref().is_err_and(is_divisible) {
@@ -197,12 +227,13 @@ impl Shared {
                     Err(error) => Err(RecordError::Failed(Arc::clone(error))),
                 };
                 if let Some(sender) = answers[at].take() {
-                    count(&answer);
+                    tally.count(&answer);
                     // The caller may be gone; the scan is recorded all the same.
                     let _ = sender.send(answer);
                 }
             }
         }
+        tally.publish();
     }
 
     /// One group in one transaction, tried once more when its day had no partition or it lost a deadlock.
@@ -227,12 +258,33 @@ fn is_divisible(error: &DbErr) -> bool {
         .is_some_and(|state| state == "53200" || state.starts_with("22") || state.starts_with("23"))
 }
 
-fn count(answer: &Answer) {
-    let outcome = match answer {
-        Ok(Recorded { outcome: Outcome::New, .. }) => "new",
-        Ok(Recorded { outcome: Outcome::SameKey, .. }) => "same_key",
-        Ok(Recorded { outcome: Outcome::Repeat, .. }) => "repeat",
-        Err(_) => "failed",
-    };
-    metrics::counter!("mashang_scans_total", "outcome" => outcome).increment(1);
+/// How a group came out; the counters are written once for all of it.
+#[derive(Default)]
+struct Tally {
+    new: u64,
+    same_key: u64,
+    repeat: u64,
+    failed: u64,
+}
+
+impl Tally {
+    fn count(&mut self, answer: &Answer) {
+        let counter = match answer {
+            Ok(Recorded { outcome: Outcome::New, .. }) => &mut self.new,
+            Ok(Recorded { outcome: Outcome::SameKey, .. }) => &mut self.same_key,
+            Ok(Recorded { outcome: Outcome::Repeat, .. }) => &mut self.repeat,
+            Err(_) => &mut self.failed,
+        };
+        *counter += 1;
+    }
+
+    fn publish(self) {
+        let Self { new, same_key, repeat, failed } = self;
+        for (outcome, count) in [("new", new), ("same_key", same_key), ("repeat", repeat), ("failed", failed)]
+        {
+            if count > 0 {
+                metrics::counter!("mashang_scans_total", "outcome" => outcome).increment(count);
+            }
+        }
+    }
 }
