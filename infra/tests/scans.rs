@@ -390,7 +390,7 @@ async fn days_are_made_once() {
             let days = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'scan'::regclass";
             assert_eq!(database.number(days).await, 28);
         }
-        other.conn().clone().close().await.expect("closes");
+        other.unbounded().close().await.expect("closes");
         database.close().await;
     }
 }

@@ -74,7 +74,7 @@ impl Database {
     }
 
     pub async fn close(self) {
-        self.db.conn().clone().close().await.expect("closes");
+        self.db.unbounded().close().await.expect("closes");
         if let Some((server, name)) = self.server {
             let admin = Orm::connect(&server).await.expect("PostgreSQL answers");
             admin.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.expect("dropped");
