@@ -21,11 +21,11 @@ use crate::population::{self, Person, Place};
 use crate::product::{Product, Wanted};
 use crate::servers::{Database, connect};
 
-/// People of the crowd; each scans a handful of times in a measurement, as on a day.
-const PEOPLE: u32 = 50_000;
+/// People of the crowd; each scans a dozen times in a measurement, so that nobody's day is longer than a day.
+const PEOPLE: u32 = 10_000;
 const PLACES: usize = 2_000;
-/// Long enough for everybody to have come once, so that sessions are as warm as on a busy day.
-const WARM_UP: Duration = Duration::from_secs(3);
+/// Everybody comes once, so that sessions and codes are in the caches; shorter than these keep them, with the measurement.
+const WARM_UP: Duration = Duration::from_secs(10);
 
 /// What a contestant did in its rounds.
 #[derive(Default)]

@@ -48,7 +48,7 @@ pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
     }
     ctx.servers.drop_database(database).await?;
     section.note(
-        "Every request is the scan of another person of 50,000 at one of 2,000 venues, over kept connections. Ours looks \
+        "Every request is the scan of another person of 10,000 at one of 2,000 venues, over kept connections. Ours looks \
          up the session, checks the code, judges plausibility and repetition, and answers after the commit; the peers \
          parse the same JSON and insert one row of the same table. CPU counts the server's processes, and PostgreSQL's \
          apart. Each round measures everybody in turn on empty tables; ratios are taken round by round.",
