@@ -89,7 +89,7 @@ start_redis() {
 start_servers() { # fast | durable; sets pg_url, redis_url, pg_pid, redis_pid
     case $1 in
     fast) pg_options="-c fsync=off -c shared_buffers=256MB" redis_appendonly=no ;;
-    durable) pg_options="-c shared_buffers=1GB -c max_wal_size=4GB" redis_appendonly=yes ;;
+    durable) pg_options="-c shared_preload_libraries=pg_stat_statements -c shared_buffers=1GB -c max_wal_size=4GB" redis_appendonly=yes ;;
     esac
     servers=$(mktemp -d /tmp/mashang-XXXXXX)
     chmod 755 "$servers"

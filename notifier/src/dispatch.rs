@@ -31,6 +31,8 @@ use crate::service::Core;
 
 /// No call is begun with less of the lease left than its time-out and this.
 const MARGIN: Duration = Duration::from_secs(1);
+/// How long outcomes wait for others of their claim: where every message is a call of its own, many are recorded at once.
+const GATHER: Duration = Duration::from_millis(20);
 /// Pauses between tries to record outcomes: losing them would leave deliveries unknown.
 const RECORD_PAUSES_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
 
@@ -153,6 +155,9 @@ async fn travel_all(core: &Arc<Core>, plan: Plan, deadline: Instant) -> usize {
     let mut recorded = 0;
     while let Some(first) = travelling.join_next().await {
         let mut judged = first.unwrap_or_default();
+        if !travelling.is_empty() {
+            tokio::time::sleep(GATHER).await;
+        }
         while let Some(more) = travelling.try_join_next() {
             judged.extend(more.unwrap_or_default());
         }

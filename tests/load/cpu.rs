@@ -13,8 +13,17 @@ pub fn seconds(pid: u32) -> f64 {
 
 /// Resident memory in MB.
 pub fn resident_mb(pid: u32) -> f64 {
+    megabytes(pid, "VmRSS:")
+}
+
+/// The most memory that was resident so far, in MB.
+pub fn peak_mb(pid: u32) -> f64 {
+    megabytes(pid, "VmHWM:")
+}
+
+fn megabytes(pid: u32, what: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0");
+    let line = status.lines().find_map(|l| l.strip_prefix(what)).unwrap_or("0");
     line.split_whitespace().next().and_then(|kb| kb.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 

@@ -10,6 +10,7 @@ mod population;
 mod product;
 mod report;
 mod servers;
+mod staff;
 mod subjects;
 
 use std::path::PathBuf;

@@ -100,7 +100,7 @@ pub async fn write(
     job: &import_job::Model,
     chunk: &import_chunk::Model,
     rows: &[ImportRow],
-    way: &mut Way,
+    way: &Way,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
     if !db.is_postgres() {

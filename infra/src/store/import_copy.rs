@@ -1,10 +1,11 @@
 //! Getting a chunk of imported scans into the table: COPY in binary form on PostgreSQL, large inserts on SQLite.
 //!
-//! COPY knows no conflict. So a chunk goes straight into `scan` as long as none has met a row that is there already;
-//! from then on ([`Way::Staged`]) through a temporary table. Rows and progress are one transaction either way.
+//! COPY knows no conflict. So chunks go straight into `scan` as long as none has met a row that is there already; from
+//! then on through a temporary table. Rows and progress are one transaction either way.
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::SuspectReason;
@@ -29,13 +30,21 @@ const JOB_PROGRESS: &str = "\
     UPDATE import_job SET finished_at = NULL, updated_at = $2, \
            lines_done = (SELECT sum(lines) FROM import_chunk WHERE job_id = $1) WHERE id = $1";
 
-/// How rows get into the table on PostgreSQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Way {
-    #[default]
-    Straight,
-    /// By a temporary table, because rows are there already.
-    Staged,
+/// How often a chunk is tried that ran into another of the same file: each had a row that the other wanted.
+const TRIES: u32 = 5;
+
+/// How the chunks of one run get into the table on PostgreSQL: straight, until one meets a row that is there already.
+#[derive(Debug, Clone, Default)]
+pub struct Way(Arc<AtomicBool>);
+
+impl Way {
+    fn is_staged(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn stage(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 pub(super) async fn copy(
@@ -43,17 +52,22 @@ pub(super) async fn copy(
     job: &import_job::Model,
     chunk: &import_chunk::Model,
     rows: &[ImportRow],
-    way: &mut Way,
+    way: &Way,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
     let data = Arc::new(binary(rows, job.created_at));
+    let mut tried = 0;
     loop {
+        tried += 1;
+        let staged = way.is_staged();
         // A task of its own: a COPY that is dropped in the middle leaves a connection in the pool that nobody can use.
-        let task = tokio::spawn(copy_once(db.clone(), chunk.clone(), Arc::clone(&data), *way, now));
-        let done = task.await.map_err(|e| DbErr::Custom(format!("the copying task ended: {e}")))?;
-        match done.map_err(failed) {
-            Err(e) if *way == Way::Straight && sqlstate(&e).as_deref() == Some("23505") => *way = Way::Staged,
-            other => return other,
+        let task = tokio::spawn(copy_once(db.clone(), chunk.clone(), Arc::clone(&data), staged, now));
+        let done =
+            task.await.map_err(|e| DbErr::Custom(format!("the copying task ended: {e}")))?.map_err(failed);
+        match done.as_ref().err().and_then(sqlstate).as_deref() {
+            Some("23505") if !staged => way.stage(),
+            Some("40P01") if tried < TRIES => {}
+            _ => return done,
         }
     }
 }
@@ -62,20 +76,19 @@ async fn copy_once(
     db: Db,
     chunk: import_chunk::Model,
     data: Arc<Vec<u8>>,
-    way: Way,
+    staged: bool,
     now: Timestamp,
 ) -> Result<u64, sqlx::Error> {
     let mut tx = db.unbounded().get_postgres_connection_pool().begin().await?;
     let conn = tx.acquire().await?;
-    let new = match way {
-        Way::Straight => copy_into(conn, "scan", &data).await?,
-        Way::Staged => {
-            let table = "CREATE TEMP TABLE IF NOT EXISTS scan_import (LIKE scan) ON COMMIT DELETE ROWS";
-            sqlx::query(table).execute(&mut *conn).await?;
-            copy_into(conn, "scan_import", &data).await?;
-            let merge = "INSERT INTO scan SELECT * FROM scan_import ON CONFLICT DO NOTHING";
-            sqlx::query(merge).execute(&mut *conn).await?.rows_affected()
-        }
+    let new = if staged {
+        let table = "CREATE TEMP TABLE IF NOT EXISTS scan_import (LIKE scan) ON COMMIT DELETE ROWS";
+        sqlx::query(table).execute(&mut *conn).await?;
+        copy_into(conn, "scan_import", &data).await?;
+        let merge = "INSERT INTO scan SELECT * FROM scan_import ON CONFLICT DO NOTHING";
+        sqlx::query(merge).execute(&mut *conn).await?.rows_affected()
+    } else {
+        copy_into(conn, "scan", &data).await?
     };
     let conn = tx.acquire().await?;
     sqlx::query(CHUNK_DONE)

@@ -47,10 +47,16 @@ pub async fn people(
     }
     let mut made = 0;
     if !rows.is_empty() {
+        let new: Vec<(Vec<u8>, Uuid)> = rows.iter().map(|(hash, row)| ((*hash).clone(), row.id)).collect();
         let tx = db.begin_write().await?;
         made = insert_people(&*tx, rows.into_values().collect()).await?;
         tx.commit().await?;
-        ids.extend(people_by_hash(db.conn(), &hashes).await?);
+        if made == new.len() as u64 {
+            ids.extend(new);
+        } else {
+            // Somebody else made one of them meanwhile.
+            ids.extend(people_by_hash(db.conn(), &hashes).await?);
+        }
     }
     let lost = || DbErr::RecordNotFound("a person vanished".to_owned());
     let found: Result<Vec<Uuid>, DbErr> =

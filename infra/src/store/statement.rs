@@ -4,7 +4,9 @@
 //! bound; only words of ours become text.
 
 use mashang_domain::delivery::DeliveryState;
+use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// A statement in the making.
@@ -65,6 +67,29 @@ impl Raw {
             self.text.push(')');
         }
         self
+    }
+
+    /// `WITH o (..) AS (..)`: rows as a table, columns with their types; there must be a row. On PostgreSQL they are one
+    /// value, so that the text is the same for however many: it is planned once a connection, not once a number of rows.
+    pub(crate) fn with_rows(
+        self,
+        columns: &[(&str, &str)],
+        rows: impl IntoIterator<Item = Vec<Value>>,
+    ) -> Self {
+        let listed = |of: fn(&(&str, &str)) -> String| columns.iter().map(of).collect::<Vec<_>>().join(", ");
+        let names = listed(|(name, _)| (*name).to_owned());
+        if !self.is_postgres() {
+            return self.sql(&format!("WITH o ({names}) AS (")).rows(rows).sql(") ");
+        }
+        let object = |row: Vec<Value>| -> Json {
+            let fields = columns.iter().zip(&row);
+            fields.map(|((name, _), value)| ((*name).to_owned(), sea_value_to_json_value(value))).collect()
+        };
+        let rows: Vec<Json> = rows.into_iter().map(object).collect();
+        let typed = listed(|(name, kind)| format!("{name} {kind}"));
+        self.sql("WITH o AS (SELECT * FROM jsonb_to_recordset(")
+            .bind(Json::from(rows))
+            .sql(&format!(") AS r ({typed})) "))
     }
 
     pub(crate) fn done(self) -> Statement {

@@ -6,10 +6,9 @@
 //! every scan of a city through this process would not do. A test compares both with the plain loops of
 //! [`mashang_domain::trace::oracle`].
 //!
-//! What PostgreSQL needs besides the two indexes: connections with `jit = off` (for hundreds of partitions it compiles for
-//! seconds what runs for milliseconds), and no default partition of `scan` (without one, the partitions are in order, and
-//! a person's next scan is found without opening them all). An index on (venue_id, at) of the out-scans alone, with
-//! person_id included, makes the pass over them ten times cheaper; nothing depends on it.
+//! On PostgreSQL the planner knows nothing of how many rows such a set comes to, so [`POSTGRES_TERMS`] leave it one plan:
+//! a test pins it. It wants the three indexes of `scan` on (venue, time) and (person, time), and no default partition
+//! (without one, partitions are in order, and the last scan before another is found without opening them all).
 
 use std::collections::BTreeSet;
 
@@ -25,6 +24,12 @@ use uuid::Uuid;
 
 const POSTGRES: &str = include_str!("sql/trace_postgres.sql");
 const SQLITE: &str = include_str!("sql/trace_sqlite.sql");
+
+/// Settings of a PostgreSQL transaction that runs the statement. Compiling the expressions of a month of partitions takes
+/// longer than running them. Scans are read by index and sets are joined by hashes: the planner takes a set of a hundred
+/// thousand rows for one of a few hundred, and would sort it, or go through it again for every row.
+pub const POSTGRES_TERMS: &str = "SET LOCAL jit = off; SET LOCAL work_mem = '64MB'; SET LOCAL enable_seqscan = off; \
+    SET LOCAL enable_bitmapscan = off; SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off";
 
 /// Every meeting of these case visits, in no order, doubted visits included; the index persons are left out.
 pub async fn meetings(
@@ -65,12 +70,13 @@ pub fn statement(
     }
 }
 
-/// Values `$1..$11`: one array a column, as the statement's header says.
+/// Values `$1..$12`: one array a column, as the statement's header says.
 fn postgres_values(case_visits: &[CaseVisit], params: &Parameters) -> Vec<Value> {
     let ids = |of: fn(&CaseVisit) -> Uuid| array(ArrayType::Uuid, case_visits.iter().map(of));
     let millis = |of: fn(&CaseVisit) -> i64| array(ArrayType::BigInt, case_visits.iter().map(of));
     let from = case_visits.iter().map(|c| c.start.millis() - longest_visit(c) + 1).min().unwrap_or(0);
     let to = case_visits.iter().map(|c| c.end.millis() + c.after_ms).max().unwrap_or(0);
+    let ended = to + case_visits.iter().map(longest_visit).max().unwrap_or(0);
     vec![
         array(ArrayType::Int, 0..case_visits.len() as i32),
         ids(|c| c.venue_id),
@@ -83,6 +89,7 @@ fn postgres_values(case_visits: &[CaseVisit], params: &Parameters) -> Vec<Value>
         params.min_overlap_ms().into(),
         from.into(),
         to.into(),
+        ended.into(),
     ]
 }
 

@@ -6,13 +6,15 @@ use mashang_domain::person::Division;
 use mashang_domain::time::Timestamp;
 use mashang_domain::trace::{CaseVisit, Contact, Parameters, TraceResult, TraceState};
 use mashang_entity::{trace, trace_contact};
+use sea_orm::sea_query::{ArrayType, Expr};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, TransactionTrait, sea_query::Expr,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, TransactionTrait,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::scan::{array, postgres};
 use super::statement::Raw;
 use crate::db::Db;
 
@@ -30,7 +32,7 @@ pub async fn find(
 ) -> Result<TraceResult, DbErr> {
     let mut met = if db.is_postgres() {
         let tx = db.unbounded().begin().await?;
-        let terms = format!("SET LOCAL jit = off; SET LOCAL statement_timeout = {patience_ms}");
+        let terms = format!("{}; SET LOCAL statement_timeout = {patience_ms}", super::trace::POSTGRES_TERMS);
         tx.execute_unprepared(&terms).await?;
         let met = super::trace::meetings(&tx, case_visits, params).await?;
         tx.commit().await?;
@@ -55,10 +57,30 @@ pub async fn insert_contacts(
     contacts: &[Contact],
 ) -> Result<(), DbErr> {
     for chunk in contacts.chunks(CHUNK) {
-        let rows = chunk.iter().map(|c| row_of(trace_id, c)).collect::<Result<Vec<_>, _>>()?;
-        trace_contact::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        if tx.get_database_backend() == DbBackend::Postgres {
+            insert_arrays(tx, trace_id, chunk).await?;
+        } else {
+            let rows = chunk.iter().map(|c| row_of(trace_id, c)).collect::<Result<Vec<_>, _>>()?;
+            trace_contact::Entity::insert_many(rows).exec_without_returning(tx).await?;
+        }
     }
     Ok(())
+}
+
+/// One array a column: the statement is the same for however many, and no value of its own is made for each field.
+async fn insert_arrays(tx: &impl ConnectionTrait, trace_id: Uuid, contacts: &[Contact]) -> Result<(), DbErr> {
+    const SQL: &str = "\
+        INSERT INTO trace_contact (trace_id, person_id, level, meetings) \
+        SELECT $1, c.person_id, c.level, c.meetings::jsonb \
+        FROM unnest($2::uuid[], $3::int2[], $4::text[]) AS c (person_id, level, meetings)";
+    let meetings = contacts.iter().map(|c| serde_json::to_string(&c.meetings)).collect::<Result<Vec<_>, _>>();
+    let values = [
+        trace_id.into(),
+        array(ArrayType::Uuid, contacts.iter().map(|c| c.person_id)),
+        array(ArrayType::SmallInt, contacts.iter().map(|c| i16::from(c.level))),
+        array(ArrayType::String, meetings.map_err(|e| DbErr::Json(e.to_string()))?),
+    ];
+    tx.execute_raw(postgres(SQL, values)).await.map(|_| ())
 }
 
 fn row_of(trace_id: Uuid, contact: &Contact) -> Result<trace_contact::ActiveModel, DbErr> {
@@ -71,13 +93,14 @@ fn row_of(trace_id: Uuid, contact: &Contact) -> Result<trace_contact::ActiveMode
     })
 }
 
-/// How many contacts of a trace have no number any more: their person is gone.
+/// How many contacts of a trace have no number any more: their person is gone. On PostgreSQL each is looked up by index:
+/// a trace that was written a moment ago is unknown to the planner, which would read all people instead.
 pub async fn unreachable(db: &impl ConnectionTrait, trace_id: Uuid) -> Result<u64, DbErr> {
-    let raw = Raw::new(
-        db,
-        "SELECT count(*) AS n FROM trace_contact c LEFT JOIN person p ON p.id = c.person_id \
-         WHERE p.id IS NULL AND c.trace_id = ",
+    let raw = Raw::new(db, "SELECT count(*) AS n FROM trace_contact c LEFT JOIN ").either(
+        "LATERAL (SELECT p.id FROM person p WHERE p.id = c.person_id OFFSET 0) AS p ON true",
+        "person p ON p.id = c.person_id",
     );
+    let raw = raw.sql(" WHERE p.id IS NULL AND c.trace_id = ");
     let row = db.query_one_raw(raw.bind(trace_id).done()).await?;
     let n: i64 = row.map(|r| r.try_get("", "n")).transpose()?.unwrap_or(0);
     Ok(u64::try_from(n).unwrap_or(0))

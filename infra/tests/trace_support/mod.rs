@@ -1,4 +1,4 @@
-//! The two tables a trace reads, on SQLite and PostgreSQL, and how to fill them fast.
+//! The tables a trace reads, on SQLite and PostgreSQL, and how to fill them fast.
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 use mashang_domain::time::{DAY, Timestamp};
 use mashang_domain::venue::ScanPoint;
+use mashang_infra::store::trace::POSTGRES_TERMS;
+use mashang_migration::MigratorTrait;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
@@ -46,8 +48,7 @@ impl TestDb {
         let mut options = ConnectOptions::new(&url);
         options.max_connections(1).sqlx_logging(false).set_schema_search_path(&schema);
         let db = Database::connect(options).await.expect("PostgreSQL answers");
-        // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
-        run(&db, "set jit = off").await;
+        run(&db, &POSTGRES_TERMS.replace("LOCAL ", "")).await;
         Some(TestDb { db, name: "postgres", schema: Some(schema), _dir: None })
     }
 
@@ -71,23 +72,10 @@ impl TestDb {
     }
 }
 
-/// The tables `venue` and `scan` as far as a trace needs them.
+/// The schema as it is in production, with partitions of these days.
 async fn create_tables(db: &DatabaseConnection, first: Timestamp, last: Timestamp) {
+    mashang_migration::Migrator::up(db, None).await.expect("migrates");
     let postgres = db.get_database_backend() == DbBackend::Postgres;
-    let id = if postgres { "uuid" } else { "blob" };
-    let (key, partition) = if postgres { ("id, at", "partition by range (at)") } else { ("id", "") };
-    let text = format!(
-        "create table venue (id {id} not null primary key, external_ref text unique, category text not null);
-         create table scan (
-             id {id} not null, person_id {id} not null, venue_id {id} not null, zone_id {id},
-             direction text not null, at bigint not null, client_at bigint, received_at bigint not null,
-             companions smallint not null, suspect boolean not null, suspect_reason text,
-             repeat boolean not null, source text not null, primary key ({key})
-         ) {partition};
-         create index scan_venue_at on scan (venue_id, at);
-         create index scan_person_at on scan (person_id, at);"
-    );
-    run(db, &text).await;
     let mut day = first.shanghai_day_start();
     while postgres && day <= last {
         let (name, end) = (day.shanghai_day().format("%Y%m%d"), day + DAY);
@@ -119,10 +107,11 @@ pub async fn load(db: &DatabaseConnection, rows: &[Row]) {
         let value = |(venue, external): &(Uuid, &std::sync::Arc<str>)| {
             let own = venue.to_string() == external[..];
             let external = if own { "null".to_owned() } else { format!("'{external}'") };
-            format!("({}, {external}, 'restaurant')", id(*venue))
+            format!("({}, {external}, '', 'restaurant', '530102', '', 1, 'approved', 0, 0)", id(*venue))
         };
         let values: Vec<String> = chunk.iter().map(value).collect();
-        run(db, &format!("insert into venue (id, external_ref, category) values {}", values.join(","))).await;
+        let columns = "id, external_ref, name, category, division_code, address, key_version, state, created_at, updated_at";
+        run(db, &format!("insert into venue ({columns}) values {}", values.join(","))).await;
     }
     run(db, "begin").await;
     for chunk in rows.chunks(1000) {

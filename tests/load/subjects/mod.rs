@@ -1,7 +1,11 @@
 //! What can be measured, one subject a file.
 
+mod dispatch;
 mod footprint;
+mod import;
+mod posters;
 mod scan;
+mod trace;
 
 use clap::ValueEnum;
 
@@ -12,6 +16,14 @@ use crate::report::Section;
 pub enum Subject {
     /// Scans over HTTP, beside peers.
     Scan,
+    /// A trace in small and large worlds, beside SQL by hand.
+    Trace,
+    /// Importing a file of visits, beside COPY.
+    Import,
+    /// An alert to many people, beside BullMQ.
+    Dispatch,
+    /// QR codes, posters, and an archive of them.
+    Posters,
     /// Start-up time, memory at rest, size of the binaries.
     Footprint,
 }
@@ -24,6 +36,10 @@ impl Subject {
     pub async fn run(self, ctx: &Ctx) -> anyhow::Result<Section> {
         match self {
             Subject::Scan => scan::run(ctx).await,
+            Subject::Trace => trace::run(ctx).await,
+            Subject::Import => import::run(ctx).await,
+            Subject::Dispatch => dispatch::run(ctx).await,
+            Subject::Posters => posters::run(ctx).await,
             Subject::Footprint => footprint::run(ctx).await,
         }
     }

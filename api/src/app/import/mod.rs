@@ -13,6 +13,7 @@ mod progress;
 mod reader;
 mod resolver;
 mod run;
+mod writers;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -136,7 +137,7 @@ pub enum ImportError {
     ReaderLost,
 }
 
-/// Imports a file, plain or gzip. Dropping the future stops after the chunk in work; a later call with the same file goes
+/// Imports a file, plain or gzip. Dropping the future stops after the chunks in work; a later call with the same file goes
 /// on from there.
 ///
 /// # Errors

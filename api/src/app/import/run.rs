@@ -9,7 +9,7 @@ use mashang_domain::venue::ScanPoint;
 use mashang_domain::venue::plausibility::Sighting;
 use mashang_entity::{import_chunk, import_job};
 use mashang_infra::store::audit::{self, Act};
-use mashang_infra::store::import::{self, ImportRow, Way, row_id};
+use mashang_infra::store::import::{self, ImportRow, row_id};
 use mashang_infra::store::import_refs::ImportVenue;
 use mashang_infra::store::scan_writer::plausibility_rules;
 use serde_json::json;
@@ -20,6 +20,7 @@ use super::maps::Maps;
 use super::progress::{BadLine, BadLineCode, ImportProgress};
 use super::reader::{Chunk, Chunks, Line};
 use super::resolver::{Resolved, Resolver};
+use super::writers::{Done, Writers};
 use super::{ImportContext, ImportError, ImportOptions, ImportReport};
 
 /// Bad lines that the report holds; all go to the listener.
@@ -35,7 +36,7 @@ pub(super) struct Run<'a> {
     resolver: Resolver,
     judge: Judge,
     maps: Option<Maps>,
-    way: Way,
+    writers: Writers,
     /// The times of all rows so far.
     span: Option<(Timestamp, Timestamp)>,
     written: bool,
@@ -57,7 +58,7 @@ impl<'a> Run<'a> {
             judge: Judge::new(plausibility_rules(&ctx.settings.scans)),
             resolver: Resolver::new(),
             done: done.into_iter().map(|chunk| (chunk.number, chunk)).collect(),
-            way: Way::default(),
+            writers: Writers::new(ctx.db.clone(), job.clone()),
             span: None,
             written: false,
             report: ImportReport::default(),
@@ -72,16 +73,31 @@ impl<'a> Run<'a> {
         loop {
             let chunk = chunks.recv().await.ok_or(ImportError::ReaderLost)??;
             if chunk.lines.is_empty() {
+                self.wait_for(0).await?;
                 return self.finish(chunk.number).await;
             }
-            let (lines, bytes) = (chunk.lines.len() as u64, chunk.bytes);
             match self.done.remove(&chunk.number).filter(|done| done.digest == chunk.digest) {
-                Some(done) => self.skip(&chunk, &done).await?,
+                Some(done) => {
+                    self.skip(&chunk, &done).await?;
+                    self.wait_for(0).await?;
+                    self.advance(Done { lines: chunk.lines.len() as u64, bytes: chunk.bytes });
+                }
                 None => self.write(chunk).await?,
             }
-            self.report.lines += lines;
-            self.progress.advanced(self.report.lines, bytes);
         }
+    }
+
+    /// Waits until at most so many chunks are under way.
+    async fn wait_for(&mut self, most: usize) -> Result<(), ImportError> {
+        while let Some(done) = self.writers.next_done(most).await? {
+            self.advance(done);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, done: Done) {
+        self.report.lines += done.lines;
+        self.progress.advanced(self.report.lines, done.bytes);
     }
 
     /// A chunk that an earlier run has written. A map wants its names all the same.
@@ -107,8 +123,10 @@ impl<'a> Run<'a> {
         self.resolver.resolve(self.ctx, &self.options, lines, self.ctx.clock.now()).await
     }
 
+    /// Looks up and judges a chunk, and sends it on its way into the database.
     async fn write(&mut self, chunk: Chunk) -> Result<(), ImportError> {
         let resolved = self.resolve(&chunk).await?;
+        let done = Done { lines: chunk.lines.len() as u64, bytes: chunk.bytes };
         let mut rows = Vec::with_capacity(chunk.lines.len());
         let mut note = import_chunk::Model {
             job_id: self.job.id,
@@ -141,7 +159,8 @@ impl<'a> Run<'a> {
             self.widen(last);
         }
         let now = self.ctx.clock.now();
-        import::write(&self.ctx.db, &self.job, &note, &rows, &mut self.way, now).await?;
+        self.wait_for(self.writers.at_once() - 1).await?;
+        self.writers.write(note, rows, done, now).await?;
         self.written = true;
         Ok(())
     }

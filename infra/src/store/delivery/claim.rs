@@ -126,8 +126,15 @@ pub async fn write_attempts(
             a.batch.as_str().into(),
         ]
     });
-    let raw = Raw::new(tx, "WITH o (reference, delivery_id, epoch, gateway, batch) AS (").rows(rows).sql(
-        ") INSERT INTO attempt (reference, delivery_id, gateway, epoch, batch, started_at) \
+    let columns = [
+        ("reference", "text"),
+        ("delivery_id", "uuid"),
+        ("epoch", "int4"),
+        ("gateway", "text"),
+        ("batch", "text"),
+    ];
+    let raw = Raw::new(tx, "").with_rows(&columns, rows).sql(
+        "INSERT INTO attempt (reference, delivery_id, gateway, epoch, batch, started_at) \
          SELECT o.reference, o.delivery_id, o.gateway, o.epoch, o.batch, ",
     );
     let raw = raw.bind(now).sql(

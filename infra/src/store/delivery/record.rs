@@ -28,6 +28,17 @@ pub struct Settled {
     pub outcome: String,
 }
 
+const OUTCOME: &[(&str, &str)] = &[
+    ("id", "uuid"),
+    ("epoch", "int4"),
+    ("gateway", "text"),
+    ("state", "text"),
+    ("due_at", "int8"),
+    ("tries", "int4"),
+    ("provider_id", "text"),
+    ("code", "text"),
+];
+
 /// Writes outcomes and answers which deliveries they changed: those that are still claimed by `owner` in this epoch, and
 /// those that were given up as unknown in this epoch and turn out to be accepted.
 pub async fn record(
@@ -40,22 +51,21 @@ pub async fn record(
         return Ok(Vec::new());
     }
     close_attempts(tx, settled, now).await?;
-    let raw = Raw::new(tx, "WITH o (id, epoch, gateway, state, due_at, tries, provider_id, code) AS (").rows(
-        settled.iter().map(|s| {
-            vec![
-                s.id.into(),
-                s.epoch.into(),
-                s.gateway.clone().into(),
-                s.state.as_str().into(),
-                s.due_at.into(),
-                s.tries.into(),
-                s.provider_id.clone().into(),
-                s.code.clone().into(),
-            ]
-        }),
-    );
+    let rows = settled.iter().map(|s| {
+        vec![
+            s.id.into(),
+            s.epoch.into(),
+            s.gateway.clone().into(),
+            s.state.as_str().into(),
+            s.due_at.into(),
+            s.tries.into(),
+            s.provider_id.clone().into(),
+            s.code.clone().into(),
+        ]
+    });
+    let raw = Raw::new(tx, "").with_rows(OUTCOME, rows);
     let raw = raw.sql(
-        ") UPDATE delivery SET state = o.state, due_at = o.due_at, tries = o.tries, gateway = o.gateway, \
+        "UPDATE delivery SET state = o.state, due_at = o.due_at, tries = o.tries, gateway = o.gateway, \
          provider_id = o.provider_id, code = o.code, lease_owner = NULL, lease_until = NULL, \
          accepted_at = CASE o.state WHEN 'accepted' THEN ",
     );
@@ -103,9 +113,10 @@ async fn close_attempts(tx: &impl ConnectionTrait, settled: &[Settled], now: Tim
     if rows.is_empty() {
         return Ok(());
     }
-    let raw = Raw::new(tx, "WITH o (reference, outcome, code, provider_id) AS (").rows(rows);
+    let columns = [("reference", "text"), ("outcome", "text"), ("code", "text"), ("provider_id", "text")];
+    let raw = Raw::new(tx, "").with_rows(&columns, rows);
     let raw = raw.sql(
-        ") UPDATE attempt SET outcome = o.outcome, code = o.code, provider_id = COALESCE(o.provider_id, attempt.provider_id), \
+        "UPDATE attempt SET outcome = o.outcome, code = o.code, provider_id = COALESCE(o.provider_id, attempt.provider_id), \
          finished_at = ",
     );
     let raw = raw.bind(now).sql(
