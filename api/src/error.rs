@@ -14,6 +14,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use mashang_infra::store::session_reader::LookUpError;
+
 use crate::http::context;
 
 /// Declares the codes: word, status, Chinese title, English title.
@@ -184,6 +186,20 @@ impl From<sea_orm::DbErr> for Problem {
             return Self::retry(Code::Unavailable, 1000);
         }
         Self::internal(error)
+    }
+}
+
+impl From<LookUpError> for Problem {
+    fn from(error: LookUpError) -> Self {
+        match error {
+            LookUpError::Overloaded => Self::retry(Code::Overloaded, 1000),
+            LookUpError::Failed(cause) if mashang_infra::db::is_transient(&cause) => {
+                complain(&cause);
+                Self::retry(Code::Unavailable, 1000)
+            }
+            LookUpError::Interrupted => Self::retry(Code::Unavailable, 1000),
+            LookUpError::Failed(_) => Self::internal(error),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
 use mashang_infra::store::scan_writer::ScanWriter;
+use mashang_infra::store::session_reader::SessionReader;
 use mashang_infra::telemetry::Telemetry;
 
 use crate::app::session::Session;
@@ -34,6 +35,8 @@ pub struct App {
     pub redis: Option<RedisPools>,
     pub caches: Caches,
     pub sessions: Cache<Session>,
+    /// For those that the cache has not.
+    pub session_reader: SessionReader,
     /// Closed once the operation has ended.
     pub gate: Gate,
     /// What venue codes stand for, by [`crate::app::venue::code_id`].
@@ -53,6 +56,7 @@ impl App {
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
         let Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry } = parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
+        let session_reader = SessionReader::start(&db);
         let gate = Gate::new(db.clone(), Arc::clone(&keys));
         Self {
             settings,
@@ -63,6 +67,7 @@ impl App {
             redis,
             caches,
             sessions,
+            session_reader,
             gate,
             codes,
             scans,

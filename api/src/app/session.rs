@@ -86,7 +86,7 @@ pub async fn live(app: &App, token_hash: &[u8]) -> Answer<Session> {
 /// Staff sessions are read each time they are older than the cache: idling, role and division count at once.
 async fn load(app: &App, token_hash: &[u8], now: Timestamp) -> Answer<Session> {
     let unknown = || Problem::new(Code::Unauthenticated);
-    let row = session::by_token(app.db.conn(), token_hash).await?.ok_or_else(unknown)?;
+    let row = app.session_reader.by_token(token_hash).await?.ok_or_else(unknown)?;
     if row.revoked_at.is_some() || row.expires_at <= now {
         return Err(unknown());
     }

@@ -32,6 +32,7 @@ mod scan_key;
 mod scan_tx;
 pub mod scan_writer;
 pub mod session;
+pub mod session_reader;
 pub mod staff;
 mod statement;
 pub mod trace;

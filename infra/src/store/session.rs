@@ -30,10 +30,6 @@ pub async fn insert(tx: &impl ConnectionTrait, new: NewSession, now: Timestamp) 
     session::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
 }
 
-pub async fn by_token(db: &impl ConnectionTrait, token_hash: &[u8]) -> Result<Option<session::Model>, DbErr> {
-    session::Entity::find_by_id(token_hash.to_vec()).one(db).await
-}
-
 pub async fn seen(tx: &impl ConnectionTrait, token_hash: &[u8], now: Timestamp) -> Result<(), DbErr> {
     let update = session::Entity::update_many().col_expr(session::Column::LastSeenAt, Expr::value(now));
     update.filter(session::Column::TokenHash.eq(token_hash.to_vec())).exec(tx).await.map(|_| ())
