@@ -1,10 +1,12 @@
 //! CSV that no spreadsheet can execute.
 //!
-//! A cell that starts with `=`, `+`, `-`, `@`, their full-width forms, a tab or a line break would be a formula; a leading
-//! apostrophe makes it text. A cell that starts with an apostrophe itself gets one more, so that the way back is to take one away.
+//! A cell that starts with `=`, `+`, `-`, `@`, their full-width forms, a tab or a line break would be a formula, and a
+//! byte order mark is taken away from before one; a leading apostrophe makes it text. A cell that starts with an
+//! apostrophe itself gets one more, so that the way back is to take one away.
 
 /// What a cell of ours never starts with, the apostrophe excepted.
-const RISKY: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n', '\0', '\''];
+const RISKY: [char; 14] =
+    ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n', '\0', '\u{feff}', '\''];
 
 /// One line with its line feed, quoted as RFC 4180 says.
 pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
@@ -28,13 +30,14 @@ mod tests {
     #[test]
     fn cells_are_text() {
         assert_eq!(line(["Fromm", "=1+1", "@x", "+49 170"]), "Fromm,'=1+1,'@x,'+49 170\r\n");
+        assert_eq!(line(["\u{feff}=1+1"]), "'\u{feff}=1+1\r\n");
         assert_eq!(line(["-1", "\tx", "\rx", "'x"]), "'-1,'\tx,\"'\rx\",''x\r\n");
     }
 
     proptest! {
         #[test]
         fn any_text_comes_back_and_none_is_a_formula(
-            cells in proptest::collection::vec("[-=+@＝＋－＠'\t\r\n\",;a]{0,4}(.|\\PC){0,12}", 1..5)
+            cells in proptest::collection::vec("[-=+@＝＋－＠'\t\r\n\",;a\u{feff}]{0,4}(.|\\PC){0,12}", 1..5)
         ) {
             let text = line(cells.iter().map(String::as_str));
             let mut read = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
