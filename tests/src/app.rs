@@ -207,7 +207,8 @@ impl TestApp {
     /// Waits until nothing that is due waits any more.
     pub async fn drained(&self) {
         let sql = "SELECT (SELECT COUNT(*) FROM outbox) + (SELECT COUNT(*) FROM delivery WHERE state = 'sending' \
-                   OR (state = 'pending' AND due_at <= {now}))";
+                   OR (state = 'pending' AND due_at <= {now})) + (SELECT COUNT(*) FROM alert \
+                   WHERE state IN ('approved', 'sending') AND fanned_out_at IS NULL)";
         let empty = async || {
             let now = self.clock.now().0;
             (self.count(&sql.replace("{now}", &now.to_string())).await == 0).then_some(())
