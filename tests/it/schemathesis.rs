@@ -14,8 +14,9 @@ use mashang_tests::{Form, TestApp};
 use rstest::rstest;
 use tokio::process::Command;
 
-/// Operations that would end the caller's own session, or the operation with everything in it.
-const LAST: [&str; 3] = ["erase_me", "end_session", "end_operation"];
+/// Operations that would end the caller's own session, or the operation with everything in it; and a stream, which goes
+/// on until its alert is done: each request for it would last as long as the tool waits.
+const LEFT_OUT: [&str; 4] = ["erase_me", "end_session", "end_operation", "watch_alert"];
 
 /// Seconds for each role, in a long run.
 const LONG: &str = "MASHANG_SCHEMATHESIS_SECONDS";
@@ -69,7 +70,7 @@ async fn run(app: &TestApp, program: &PathBuf, who: &str, token: Option<&str>) -
         Ok(seconds) => command.args(["--max-examples", "100", "--max-time", &seconds]),
         Err(_) => command.args(["--max-examples", "2"]),
     };
-    command.args(LAST.iter().flat_map(|operation| ["--exclude-operation-id", operation]));
+    command.args(LEFT_OUT.iter().flat_map(|operation| ["--exclude-operation-id", operation]));
     command.args(token.map(|token| format!("--header=Authorization: Bearer {token}")));
     let command = command.current_dir(app.path("tmp")).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.unwrap_or_else(|e| panic!("{}: {e}", program.display()));
