@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use mashang_tests::app::free_port;
+use mashang_tests::port::free_port;
 use mashang_tests::process::Process;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use mashang_tests::app::free_port;
+use mashang_tests::port::free_port;
 use mashang_tests::process::send_signal;
 
 /// How long a server may take to come up, recovery included.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use mashang_tests::Client;
 use mashang_tests::place::Form;
+use mashang_tests::port::free_port;
 use mashang_tests::process::Process;
-use mashang_tests::{Client, app::free_port};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -1,6 +1,5 @@
 //! The whole product under test: the api, the notifier, a provider that takes the messages, a clock that can be moved.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,6 +17,7 @@ use crate::clock::TestClock;
 use crate::fake_provider::{Accepted, FakeProvider};
 use crate::persona::Staff;
 use crate::place::{Form, Place};
+use crate::port::free_port;
 use crate::process::{Process, command};
 use crate::settings::{self, RECEIPT_SECRET, variable};
 
@@ -77,7 +77,7 @@ impl TestApp {
             provider,
             api: None,
             notifier: None,
-            url: String::new(),
+            url: format!("http://127.0.0.1:{}", free_port()?),
             notifier_url: format!("http://127.0.0.1:{notifier_port}"),
             env,
             phones: AtomicU32::new(0),
@@ -94,15 +94,14 @@ impl TestApp {
     /// Starts the api (again, at the same address).
     pub fn start_api(&mut self) -> anyhow::Result<()> {
         let mut env = self.env.clone();
-        if let Some(address) = self.url.strip_prefix("http://") {
-            env.push((variable("http.listen"), address.to_owned()));
-        }
+        let address = self.url.strip_prefix("http://").context("an address")?;
+        env.push((variable("http.listen"), address.to_owned()));
         let config = self.path("api.toml");
         let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
         let mut api = Process::start("mashang-api", &args, &env, &self.path("api.log"))?;
         let line = api.line()?;
         let said: Value = serde_json::from_str(&line).context("the first line is JSON")?;
-        self.url = format!("http://{}", said["listening"].as_str().context("listening")?);
+        anyhow::ensure!(said["listening"] == address, "it listens elsewhere: {line}");
         self.api = Some(api);
         Ok(())
     }
@@ -278,11 +277,6 @@ impl Drop for TestApp {
 fn show_end_of(logs: &str) {
     let lines: Vec<&str> = logs.lines().collect();
     eprintln!("---- end of the logs\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
-}
-
-/// A port that is free now.
-pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Looks again and again until something is there.

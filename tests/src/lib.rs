@@ -12,6 +12,7 @@ pub mod figures;
 pub mod outbreak;
 pub mod persona;
 pub mod place;
+pub mod port;
 pub mod private_redis;
 pub mod process;
 pub mod rows;

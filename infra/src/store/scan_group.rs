@@ -72,8 +72,10 @@ pub(crate) async fn record_group(
 ) -> Result<Vec<Recorded>, DbErr> {
     let keys: Vec<Uuid> = scans.iter().map(|s| key_of(s.person_id, &s.client_scan_id)).collect();
     let people: Vec<Uuid> = scans.iter().map(|s| s.person_id).collect();
-    let mut group = Group::of(scans, &keys);
     let mut tx = ScanTx::begin(db, &people).await?;
+    // After the turns are ours: of two scans of one second the one with the smaller id counts, and an id made while
+    // waiting would come before that of a scan which has been answered meanwhile.
+    let mut group = Group::of(scans, &keys);
     let fresh = tx.claim(&group.claims(scans)).await?;
     let used: Vec<Uuid> = group.ids.keys().filter(|key| !fresh.contains(key)).copied().collect();
     let mut answers = HashMap::with_capacity(scans.len());

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use mashang_tests::app::free_port;
+use mashang_tests::port::free_port;
 
 use crate::cpu;
 use crate::servers::Database;
