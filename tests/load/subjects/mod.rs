@@ -16,6 +16,8 @@ use crate::report::Section;
 pub enum Subject {
     /// Scans over HTTP, beside peers.
     Scan,
+    /// Scans of ours alone, to try a change or a setting out; no part of everything.
+    Tune,
     /// A trace in small and large worlds, beside SQL by hand.
     Trace,
     /// Importing a file of visits, beside COPY.
@@ -30,12 +32,13 @@ pub enum Subject {
 
 impl Subject {
     pub fn all() -> Vec<Self> {
-        Self::value_variants().to_vec()
+        Self::value_variants().iter().copied().filter(|subject| *subject != Self::Tune).collect()
     }
 
     pub async fn run(self, ctx: &Ctx) -> anyhow::Result<Section> {
         match self {
             Subject::Scan => scan::run(ctx).await,
+            Subject::Tune => scan::tune(ctx).await,
             Subject::Trace => trace::run(ctx).await,
             Subject::Import => import::run(ctx).await,
             Subject::Dispatch => dispatch::run(ctx).await,

@@ -21,8 +21,9 @@ use crate::population::{self, Person, Place};
 use crate::product::{Product, Wanted};
 use crate::servers::{Database, connect};
 
-/// People of the crowd; each scans a dozen times in a measurement, so that nobody's day is longer than a day.
-const PEOPLE: u32 = 10_000;
+/// People of the crowd: so many that each scans a few times in a measurement, as people do in a day. What a scan reads of
+/// its person's day grows with it.
+const PEOPLE: u32 = 60_000;
 const PLACES: usize = 2_000;
 /// Everybody comes once, so that sessions and codes are in the caches; shorter than these keep them, with the measurement.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -34,22 +35,22 @@ pub struct Results {
     pub p50: Figures,
     pub p99: Figures,
     pub max: Figures,
-    /// CPU seconds of the server's processes a thousand scans.
+    /// CPU microseconds of the server's processes a scan.
     pub cpu: Figures,
-    /// CPU seconds of PostgreSQL a thousand scans.
+    /// CPU microseconds of PostgreSQL a scan.
     pub cpu_of_database: Figures,
     pub errors: u64,
 }
 
 impl Results {
     fn take(&mut self, outcome: &Outcome, cpu: f64, cpu_of_database: f64) {
-        let thousands = outcome.good as f64 / 1000.0;
+        let millions = outcome.good as f64 / 1e6;
         self.rate.push(outcome.rate());
         self.p50.push(outcome.millis(0.5));
         self.p99.push(outcome.millis(0.99));
         self.max.push(outcome.max_millis());
-        self.cpu.push(cpu / thousands);
-        self.cpu_of_database.push(cpu_of_database / thousands);
+        self.cpu.push(cpu / millions);
+        self.cpu_of_database.push(cpu_of_database / millions);
         self.errors += outcome.errors();
     }
 }
