@@ -16,6 +16,11 @@ pub fn resident_mb(pid: u32) -> f64 {
     megabytes(pid, "VmRSS:")
 }
 
+/// Of it, what no file holds.
+pub fn anonymous_mb(pid: u32) -> f64 {
+    megabytes(pid, "RssAnon:")
+}
+
 /// The most memory that was resident so far, in MB.
 pub fn peak_mb(pid: u32) -> f64 {
     megabytes(pid, "VmHWM:")

@@ -73,7 +73,7 @@ async fn within(
     if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
         return Ok(refuse(request, &Problem::new(Code::BadRequest)));
     }
-    if let Some(response) = super::server::method_missing(request.request()) {
+    if let Some(response) = super::surface::method_missing(request.request()) {
         return Ok(request.into_response(response));
     }
     let http = &app.settings.http;
