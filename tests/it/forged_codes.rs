@@ -99,6 +99,6 @@ async fn the_page_of_a_camera_shows_nothing_it_was_given(#[case] form: Form) {
         assert!(!page.text().contains("<script") && !page.text().contains("<img"), "{}", page.text());
         assert!(page.header("content-security-policy").contains("default-src 'none'"));
     }
-    client.get("/v/AA%00AA/in").await.problem(400, "bad_request");
-    client.get("/venues?division=%00").await.problem(400, "bad_request");
+    client.get("/v/AA%00AA/in").await.problem(404, "not_found");
+    client.get("/venues?division=%00").await.problem(422, "invalid");
 }

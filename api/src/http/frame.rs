@@ -70,8 +70,11 @@ async fn within(
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
     };
     // No name of ours holds a NUL, and PostgreSQL could not look for one.
-    if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
-        return Ok(refuse(request, &Problem::new(Code::BadRequest)));
+    if request.uri().path().contains("%00") {
+        return Ok(refuse(request, &Problem::new(Code::NotFound)));
+    }
+    if request.uri().query().is_some_and(|query| query.contains("%00")) {
+        return Ok(refuse(request, &Problem::with_detail(Code::Invalid, "U+0000")));
     }
     if let Some(response) = super::surface::method_missing(request.request()) {
         return Ok(request.into_response(response));

@@ -44,7 +44,7 @@ struct PosterQuery {
 ///
 /// For venues that are approved or wait for it; a waiting venue prints ahead, and scans are refused until it is approved.
 #[utoipa::path(tag = "Venue", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("format" = String, Path, description = "`pdf`, `png` or `svg`"), PosterQuery, ("If-None-Match" = Option<String>, Header)),
+    params(("id" = Uuid, Path), ("format" = inline(Format), Path), PosterQuery, ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, content((Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (String = "image/svg+xml"))),
     (status = 304), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
