@@ -20,7 +20,7 @@ use mashang_infra::telemetry::Telemetry;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::gateway::{self, BuildError, Gateway, LogGateway};
+use crate::gateway::{self, BuildError, Gateway, LogGateway, Site};
 use crate::receipt::Receipt;
 use crate::router::Router;
 use crate::schedule::{self, Hints};
@@ -185,5 +185,5 @@ impl Notifier {
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
 pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    gateway::build(&settings.gateways, &gateway::machine_time())
+    gateway::build(&settings.gateways, &Site::new(gateway::machine_time(), &settings.notifier.public_url))
 }

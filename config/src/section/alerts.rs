@@ -36,6 +36,7 @@ impl<'de> Deserialize<'de> for Embedded {
 #[serde(deny_unknown_fields)]
 pub struct Notifier {
     pub listen: String,
+    pub public_url: String,
     pub embedded: Embedded,
     pub concurrency: usize,
     pub batch: usize,

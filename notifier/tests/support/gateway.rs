@@ -117,7 +117,7 @@ impl Fake {
             return provider_id;
         }
         journal.push(Reached {
-            phone: recipient.phone.clone(),
+            phone: Phone::parse(recipient.to.reveal()).unwrap(),
             reference: recipient.reference.clone(),
             provider_id: provider_id.clone(),
             template: template.to_owned(),
@@ -171,7 +171,7 @@ impl Gateway for Fake {
             assert!(recipient.reference_fits(), "{}", recipient.reference);
             let nth = {
                 let mut seen = self.seen.lock().unwrap();
-                let nth = seen.entry(recipient.phone.reveal().to_owned()).or_default();
+                let nth = seen.entry(recipient.to.reveal().to_owned()).or_default();
                 *nth += 1;
                 *nth - 1
             };

@@ -1,19 +1,16 @@
 //! Aliyun's side: verifies ACS3-HMAC-SHA256 from the raw request, then answers as dysmsapi and dyvmsapi do.
 
-use std::collections::BTreeMap;
-
 use actix_web::HttpRequest;
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::form::{Parameters, escape, pairs};
 use super::{Accepted, Answer, Fault, KEY_ID, KEY_SECRET, RETRY_AFTER_MS, State, e164};
 
 /// The provider refuses clocks that are further off, in seconds.
 const SKEW_SECS: i64 = 15 * 60;
-
-type Parameters = BTreeMap<String, String>;
 
 pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (Answer, Option<Fault>) {
     if let Err(code) = verify(request, body) {
@@ -64,7 +61,8 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::Hang
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => refusal(500, "InternalError"),
+        | Fault::CutJson
+        | Fault::Redirect => refusal(500, "InternalError"),
     }
 }
 
@@ -165,39 +163,4 @@ fn fresh(date: &str) -> Result<(), &'static str> {
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Names and values of a query or a form, decoded and sorted.
-fn pairs(text: &str) -> Parameters {
-    let split = text
-        .split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| part.split_once('=').unwrap_or((part, "")));
-    split.map(|(name, value)| (unescape(name), unescape(value))).collect()
-}
-
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(if bytes[i] == b'+' { b' ' } else { bytes[i] });
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn escape(text: &str) -> String {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
-    text.bytes()
-        .map(|b| if unreserved(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
 }

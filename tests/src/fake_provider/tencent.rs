@@ -92,7 +92,9 @@ fn message(api: &str, number: &str, parameters: &Value, id: &str) -> Accepted {
 fn refuses_call(fault: Fault) -> Option<&'static str> {
     match fault {
         Fault::Throttled => Some("RequestLimitExceeded"),
-        Fault::ServerError | Fault::HtmlError | Fault::Cut | Fault::Hang => Some("InternalError.Timeout"),
+        Fault::ServerError | Fault::HtmlError | Fault::Cut | Fault::Hang | Fault::Redirect => {
+            Some("InternalError.Timeout")
+        }
         Fault::NumberInvalid
         | Fault::FrequencyLimited
         | Fault::Account
@@ -117,7 +119,8 @@ fn of_number(fault: Fault) -> Option<&'static str> {
         | Fault::Hang
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => None,
+        | Fault::CutJson
+        | Fault::Redirect => None,
     }
 }
 

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::errors::{Verdict, verdict};
-use super::sign::{AcsRequest, encode_pairs};
+use super::sign::AcsRequest;
 use crate::gateway::Now;
 use crate::gateway::account::Account;
+use crate::gateway::form::{FORM, encode_pairs};
 use crate::gateway::http::{self, Answer, Exchange};
 use crate::gateway::registry::BuildError;
 
 const VERSION: &str = "2017-05-25";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An account's access to one service.
 pub(super) struct AcsClient {

@@ -80,7 +80,7 @@ impl AliyunSms {
 
     async fn send_sms(&self, template: &str, recipients: &[Recipient]) -> Outcome {
         let Some(first) = recipients.first() else { return Outcome::rejected(ErrorClass::Retry, "empty") };
-        let numbers = recipients.iter().map(|r| wire_number(&r.phone)).collect::<Vec<_>>().join(",");
+        let numbers = recipients.iter().map(|r| wire_number(r.to.reveal())).collect::<Vec<_>>().join(",");
         let param = json_text(&Variables(&first.variables));
         let mut query = vec![
             ("PhoneNumbers", numbers.as_str()),
@@ -96,7 +96,7 @@ impl AliyunSms {
 
     async fn send_batch_sms(&self, template: &str, recipients: &[Recipient]) -> Outcome {
         let Some(first) = recipients.first() else { return Outcome::rejected(ErrorClass::Retry, "empty") };
-        let numbers = json_text(&recipients.iter().map(|r| wire_number(&r.phone)).collect::<Vec<_>>());
+        let numbers = json_text(&recipients.iter().map(|r| wire_number(r.to.reveal())).collect::<Vec<_>>());
         let signs = json_text(&vec![self.sign_name.as_str(); recipients.len()]);
         let params = json_text(&recipients.iter().map(|r| Variables(&r.variables)).collect::<Vec<_>>());
         let query = [("TemplateCode", template), ("OutId", first.reference.as_str())];

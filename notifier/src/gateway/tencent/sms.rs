@@ -91,7 +91,7 @@ impl TencentSms {
     async fn send_sms(&self, template: &str, recipients: &[Recipient]) -> Result<Vec<Outcome>, Outcome> {
         let Some(first) = recipients.first() else { return Ok(Vec::new()) };
         let body = SendSms {
-            phone_number_set: recipients.iter().map(|r| r.phone.reveal()).collect(),
+            phone_number_set: recipients.iter().map(|r| r.to.reveal()).collect(),
             sms_sdk_app_id: &self.client.app_id,
             template_id: template,
             sign_name: &self.sign_name,
@@ -104,12 +104,12 @@ impl TencentSms {
 }
 
 fn domestic(recipient: &Recipient) -> bool {
-    recipient.phone.reveal().starts_with("+86")
+    recipient.to.reveal().starts_with("+86")
 }
 
 /// The status of a recipient: at its own place, and for its own number. Anything else proves nothing.
 fn of_number(statuses: &[Status], place: usize, recipient: &Recipient) -> Outcome {
-    let own = statuses.get(place).filter(|s| s.phone_number == recipient.phone.reveal());
+    let own = statuses.get(place).filter(|s| s.phone_number == recipient.to.reveal());
     match own {
         Some(status) if status.code == "Ok" && !status.serial_no.is_empty() => {
             Outcome::Accepted { provider_id: status.serial_no.clone() }
