@@ -5,6 +5,7 @@
 //! lost, [`receipts`] settles what providers report through [`listener`]. [`service::Notifier`] runs all of it, in a
 //! process of its own or inside the api.
 
+pub mod check;
 pub mod dispatch;
 pub mod drill;
 pub mod fan_out;
