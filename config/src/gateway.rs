@@ -67,6 +67,9 @@ pub struct GatewaySettings {
     /// Twilio the token that signs them, where that is not `access_key_secret`.
     #[serde(default)]
     pub receipt_secret: SecretString,
+    /// Whether the provider keeps receipts for whoever fetches them, which it has to open for an account (Tencent Cloud SMS).
+    #[serde(default)]
+    pub fetch_receipts: bool,
     /// A PEM file with a certificate that is trusted beside the system's (e-mail).
     #[serde(default)]
     pub ca_file: String,

@@ -26,7 +26,7 @@ use crate::router::Router;
 use crate::schedule::{self, Hints};
 use crate::sweep::{self, Swept};
 use crate::worker::Worker;
-use crate::{listener, receipts};
+use crate::{asking, listener, receipts};
 
 /// What every part of the notifier uses.
 pub struct Core {
@@ -132,6 +132,7 @@ impl Notifier {
         let life = &self.core.life;
         life.spawn("worker", Worker::new(Arc::clone(&self.core)).run());
         life.spawn("sweep", schedule::sweep_loop(Arc::clone(&self.core), self.hints.clone()));
+        life.spawn("asking", asking::run(Arc::clone(&self.core)));
         life.spawn("minute", schedule::minute_loop(Arc::clone(&self.core), self.hints.clone()));
         match schedule::hints(&self.hints).await {
             Ok(mut scheduler) => {
@@ -158,6 +159,14 @@ impl Notifier {
     /// One pass of the sweep, now.
     pub async fn sweep(&self) -> Swept {
         sweep::pass(&self.core).await
+    }
+
+    /// One pass of asking for receipts, now.
+    ///
+    /// # Errors
+    /// When the database does not do its part.
+    pub async fn ask(&self) -> Result<asking::Passed, DbErr> {
+        asking::pass(&self.core).await
     }
 
     /// Applies receipts that were read and believed.

@@ -7,6 +7,7 @@
 mod account;
 pub mod aliyun;
 mod apart;
+mod asking;
 mod batch;
 mod digest;
 pub mod email;
@@ -25,6 +26,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 
+pub use asking::{Answer, Answering, NoAnswer, Question};
 pub use batch::{Batch, MAX_REFERENCE, Recipient, TemplateKey};
 pub use log::LogGateway;
 pub use registry::{BuildError, build};
@@ -62,6 +64,11 @@ pub trait Gateway: Debug + Send + Sync {
 
     /// Sends, once, and says what came of it: one outcome per recipient, in their order.
     async fn send(&self, batch: &Batch) -> Vec<Outcome>;
+
+    /// The provider as one that can be asked what became of a message; `None` where it cannot.
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        None
+    }
 
     /// The messages of a log gateway, for tests and demonstrations; `None` for all others.
     fn as_log(&self) -> Option<&LogGateway> {

@@ -96,7 +96,7 @@ fn given(text: Option<String>) -> Option<String> {
 }
 
 /// `2026-11-23 16:00:03` in Beijing, which has no daylight saving time.
-fn beijing_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn beijing_time(text: &str) -> Option<Timestamp> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     Some(Timestamp(local.and_utc().timestamp_millis()) - 8 * HOUR)
 }

@@ -1,6 +1,7 @@
 //! One behaviour suite that every gateway passes, against the fake provider of this repository, and once more against an
 //! outside fake where there is one.
 
+mod asking;
 mod behaviour;
 mod kinds;
 mod log;

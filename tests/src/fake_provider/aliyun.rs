@@ -20,14 +20,48 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
     if !state.nonces.insert(nonce) {
         return (refusal(400, "SignatureNonceUsed"), None);
     }
-    state.calls += 1;
     let mut parameters = pairs(request.query_string());
     parameters.extend(pairs(std::str::from_utf8(body).unwrap_or_default()));
     let api = header(request, "x-acs-action");
+    if api == "QuerySendDetails" {
+        return details(&parameters, state);
+    }
+    state.calls += 1;
     match messages(api, &parameters) {
         Ok(messages) => take(api, messages, state),
         Err(code) => (refusal(200, code), None),
     }
+}
+
+/// What became of the messages to a number on a day, or of one of them.
+fn details(parameters: &Parameters, state: &mut State) -> (Answer, Option<Fault>) {
+    state.questions += 1;
+    let get = |name: &str| parameters.get(name).map_or("", String::as_str);
+    let is_day = get("SendDate").len() == 8 && get("SendDate").bytes().all(|b| b.is_ascii_digit());
+    let page: u32 = get("PageSize").parse().unwrap_or_default();
+    if !is_day || !(1..=50).contains(&page) || get("CurrentPage") != "1" {
+        return (refusal(200, "isv.INVALID_PARAMETERS"), None);
+    }
+    let phone = e164(get("PhoneNumber"));
+    let fault = state.fault(std::slice::from_ref(&phone));
+    if let Some(refused) = fault.filter(|fault| !fault.accepts()) {
+        return (refused_for(refused), fault);
+    }
+    let of_number =
+        |m: &&Accepted| m.phone == phone && (get("BizId").is_empty() || get("BizId") == m.provider_id);
+    let (status, code) = match state.ends.get(&phone) {
+        None => (1, ""),
+        Some(false) => (2, "MOBILE_NOT_ON_SERVICE"),
+        Some(true) => (3, "DELIVERED"),
+    };
+    let detail = |m: &Accepted| {
+        json!({"PhoneNum": get("PhoneNumber"), "SendStatus": status, "ErrCode": code, "TemplateCode": m.template,
+            "Content": "【码上】..", "SendDate": "2020-02-12 12:00:00", "ReceiveDate": "2020-02-12 12:00:03", "OutId": m.reference})
+    };
+    let all: Vec<Value> = state.accepted.iter().filter(of_number).map(detail).collect();
+    let body = json!({"Code": "OK", "Message": "OK", "RequestId": "R", "TotalCount": all.len().to_string(),
+        "SmsSendDetailDTOs": {"SmsSendDetailDTO": all}});
+    (Answer::new(200, body), fault)
 }
 
 fn take(api: &str, mut messages: Vec<Accepted>, state: &mut State) -> (Answer, Option<Fault>) {

@@ -102,6 +102,11 @@ struct State {
     /// For every call that has this number (E.164) in it.
     by_phone: HashMap<String, Fault>,
     nonces: HashSet<String>,
+    /// How messages to a number ended, for who asks.
+    ends: HashMap<String, bool>,
+    /// Ids of messages whose receipts were fetched.
+    fetched: HashSet<String>,
+    questions: usize,
     /// First answers by `webhook-id` or Message-ID.
     answered: HashMap<String, Value>,
     calls: usize,
@@ -175,6 +180,16 @@ impl FakeProvider {
     /// Every call with this number (E.164) in it fails so.
     pub fn fail_for(&self, phone: &str, fault: Fault) {
         lock(&self.state).by_phone.insert(phone.to_owned(), fault);
+    }
+
+    /// Messages to this number (E.164) have ended so, for who asks; until then they are on their way.
+    pub fn ends_for(&self, phone: &str, delivered: bool) {
+        lock(&self.state).ends.insert(phone.to_owned(), delivered);
+    }
+
+    /// Questions about messages, with a good signature.
+    pub fn questions(&self) -> usize {
+        lock(&self.state).questions
     }
 
     /// Posts a receipt for every accepted message to `url`, as the provider of the api would; says how many.

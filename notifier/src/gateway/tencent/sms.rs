@@ -14,15 +14,17 @@ use super::client::{Service, TcClient};
 use super::{errors, values};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
+use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
 
 /// Numbers in one call.
 const MOST: usize = 200;
 
 /// The SMS side of an account.
 pub struct TencentSms {
-    name: String,
-    client: TcClient,
+    pub(super) name: String,
+    pub(super) client: TcClient,
+    /// Whether receipts wait there for whoever fetches them.
+    pub(super) fetches: bool,
     sign_name: String,
     templates: Templates,
     max_batch: usize,
@@ -62,6 +64,7 @@ impl TencentSms {
         Ok(Self {
             name: settings.name.clone(),
             client: TcClient::new(settings, service, now)?,
+            fetches: settings.fetch_receipts,
             sign_name: required(settings, "sign_name", &settings.sign_name)?,
             templates: Templates::of(settings),
             max_batch: settings.max_batch.clamp(1, MOST),
@@ -158,6 +161,10 @@ impl Gateway for TencentSms {
 
     fn receipt_match(&self) -> ReceiptMatch {
         ReceiptMatch::ProviderIdAndPhone
+    }
+
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 
     fn sent_references(&self, batch: &Batch) -> Vec<String> {
