@@ -93,6 +93,14 @@ fn addresses(c: &mut Checker, s: &Settings) {
         &s.notifier.listen,
         "must be address:port",
     );
+    let receipts = &s.notifier.public_url;
+    let scheme = if s.production() { "https://" } else { "http" };
+    c.refuse_if(
+        !receipts.is_empty() && (!receipts.starts_with(scheme) || receipts.ends_with('/')),
+        "notifier.public_url",
+        receipts,
+        "must be an address without a slash at the end, https in production",
+    );
     let known = s.database.is_postgres() || s.database.url.starts_with("sqlite:");
     c.refuse_if(!known, "database.url", "(hidden)", "must start with sqlite:// or postgres://");
     let r = &s.redis.url;

@@ -2,28 +2,14 @@
 //!
 //! Only the notifier reads the secrets; they cannot be printed.
 
+mod kind;
+
 use std::collections::BTreeMap;
-use std::fmt;
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// What speaks at the other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GatewayKind {
-    AliyunSms,
-    AliyunVoice,
-    TencentSms,
-    TencentVoice,
-    TwilioSms,
-    TwilioVoice,
-    HuaweiSms,
-    WebhookSms,
-    WebhookVoice,
-    Email,
-    Log,
-}
+pub use kind::GatewayKind;
 
 /// A gateway as it stands in the settings. Empty texts and secrets stand for absent ones.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,8 +18,9 @@ pub struct GatewaySettings {
     /// Our name for it, unique: in logs, metrics and the receipt URL.
     pub name: String,
     pub kind: GatewayKind,
-    /// Where it listens, such as `https://dysmsapi.aliyuncs.com`. For `log`: an absolute path or `file:` URL that gets a
-    /// JSON line per message.
+    /// Where it listens, such as `https://dysmsapi.aliyuncs.com`. For `email`: `smtps://host` (TLS from the start),
+    /// `smtp://host` (STARTTLS, or nothing is sent) or, in development, `smtp-plain://host`. For `log`: an absolute path or
+    /// `file:` URL that gets a JSON line per message.
     #[serde(default)]
     pub endpoint: String,
     #[serde(default)]
@@ -41,16 +28,21 @@ pub struct GatewaySettings {
     /// The key that signs our requests; for webhooks a Standard Webhooks secret (`whsec_` and base64).
     #[serde(default)]
     pub access_key_secret: SecretString,
-    /// The application at the provider that templates and signatures belong to (Tencent Cloud).
+    /// The application at the provider that templates and signatures belong to (Tencent Cloud), or the account that is
+    /// charged (Twilio: `AC..`).
     #[serde(default)]
     pub app_id: String,
     /// The provider's region (Tencent Cloud).
     #[serde(default = "region")]
     pub region: String,
-    /// The approved SMS signature, without its brackets.
+    /// Who a message comes from: number or messaging service (Twilio), channel number (Huawei Cloud), mailbox (e-mail).
+    #[serde(default)]
+    pub sender: String,
+    /// The approved SMS signature, without its brackets; of an e-mail the subject.
     #[serde(default)]
     pub sign_name: String,
     /// Our template keys (`login`, `alert_1`, `alert_2`, `alert_3`, `correction`) to the provider's template codes.
+    /// For `twilio_voice` an address that answers TwiML, for `email` a subject.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
     /// Its share among the healthy gateways of its channel.
@@ -71,9 +63,16 @@ pub struct GatewaySettings {
     /// The number a called person sees (voice).
     #[serde(default)]
     pub called_show_number: String,
-    /// The last path segment of the receipt URL, for providers that do not sign their receipts. Empty: no receipts.
+    /// The last path segment of the receipt URL, for providers that do not sign their receipts; empty: no receipts. For
+    /// Twilio the token that signs them, where that is not `access_key_secret`.
     #[serde(default)]
     pub receipt_secret: SecretString,
+    /// Whether the provider keeps receipts for whoever fetches them, which it has to open for an account (Tencent Cloud SMS).
+    #[serde(default)]
+    pub fetch_receipts: bool,
+    /// A PEM file with a certificate that is trusted beside the system's (e-mail).
+    #[serde(default)]
+    pub ca_file: String,
 }
 
 fn one() -> u32 {
@@ -93,31 +92,6 @@ fn connect_timeout() -> u64 {
 }
 fn region() -> String {
     "ap-guangzhou".to_owned()
-}
-
-impl GatewayKind {
-    /// The word of the settings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AliyunSms => "aliyun_sms",
-            Self::AliyunVoice => "aliyun_voice",
-            Self::TencentSms => "tencent_sms",
-            Self::TencentVoice => "tencent_voice",
-            Self::TwilioSms => "twilio_sms",
-            Self::TwilioVoice => "twilio_voice",
-            Self::HuaweiSms => "huawei_sms",
-            Self::WebhookSms => "webhook_sms",
-            Self::WebhookVoice => "webhook_voice",
-            Self::Email => "email",
-            Self::Log => "log",
-        }
-    }
-}
-
-impl fmt::Display for GatewayKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

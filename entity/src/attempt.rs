@@ -12,6 +12,8 @@ pub struct Model {
     pub gateway: String,
     pub epoch: i32,
     pub batch: String,
+    /// When its provider was last asked what became of it.
+    pub asked_at: Option<Timestamp>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub outcome: Option<String>,

@@ -96,6 +96,7 @@ CREATE TABLE attempt (
     batch text NOT NULL,
     started_at TIME NOT NULL,
     finished_at TIME,
+    asked_at TIME,
     outcome text,
     code text,
     provider_id text

@@ -2,9 +2,11 @@
 //!
 //! [`worker`] takes tasks from the queue and hands them to [`fan_out`] (an alert becomes deliveries) or [`dispatch`]
 //! (deliveries become calls to gateways, chosen by [`router`]). [`sweep`] finds in the database whatever the queue has
-//! lost, [`receipts`] settles what providers report through [`listener`]. [`service::Notifier`] runs all of it, in a
+//! lost, [`receipts`] settles what providers report through [`listener`], and [`asking`] asks for what they did not. [`service::Notifier`] runs all of it, in a
 //! process of its own or inside the api.
 
+pub mod asking;
+pub mod check;
 pub mod dispatch;
 pub mod drill;
 pub mod fan_out;

@@ -1,6 +1,8 @@
 //! `mashang-notifier`: the notifier in a process of its own.
 //!
-//! Exit codes: 0 ended as asked, 1 failed, 2 wrong usage.
+//! Exit codes: 0 ended as asked, 1 failed or something is wrong, 2 wrong usage.
+
+mod self_check;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use mashang_infra::lifecycle::{Ending, Lifecycle};
 use mashang_infra::queue::{self, Queue, QueueOptions};
 use mashang_infra::redis::{RedisOptions, RedisPools};
 use mashang_infra::telemetry::{self, Telemetry};
-use mashang_notifier::{Notifier, service};
+use mashang_notifier::Notifier;
 
 /// 码上通知 · Sends alerts and login codes: drains the queue, calls the gateways, takes their receipts.
 #[derive(Debug, Parser)]
@@ -31,12 +33,12 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Run until told to stop (default) 运行
     Serve,
-    /// Check settings, gateways, keys, database and Redis, and exit 自检
-    Check,
+    /// Check the settings of every gateway, and exit 自检
+    Check(self_check::Check),
 }
 
 fn main() -> ExitCode {
@@ -62,10 +64,14 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let settings = settings(arguments.config.as_deref())?;
-    match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(settings).await,
-        Command::Check => check(settings).await,
+    let file = arguments.config.as_deref();
+    match arguments.command.as_ref().unwrap_or(&Command::Serve) {
+        Command::Serve => serve(settings(file)?).await,
+        Command::Check(check) => {
+            let settings = mashang_config::load(file)?;
+            self_check::run(&settings, check).await?;
+            if check.all { check_outside(&settings).await } else { Ok(()) }
+        }
     }
 }
 
@@ -137,9 +143,10 @@ async fn serve(settings: Arc<Settings>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn check(settings: Arc<Settings>) -> anyhow::Result<()> {
+/// Keys, database and Redis.
+async fn check_outside(settings: &Settings) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
-    let outside = outside(&settings).await?;
+    let outside = outside(settings).await?;
     writeln!(out, "密钥 keys       {:?}", outside.keys)?;
     outside.db.ping().await.context("数据库无应答 · the database does not answer")?;
     let backlog = mashang_infra::store::delivery::backlog(outside.db.conn(), outside.clock.now()).await;
@@ -151,9 +158,6 @@ async fn check(settings: Arc<Settings>) -> anyhow::Result<()> {
             writeln!(out, "Redis           ok")?;
         }
         None => writeln!(out, "Redis           none: the queue lives in the process")?,
-    }
-    for gateway in service::gateways(&settings)? {
-        writeln!(out, "网关 gateway     {} ({})", gateway.name(), gateway.channel())?;
     }
     Ok(())
 }

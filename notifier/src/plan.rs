@@ -109,7 +109,7 @@ impl Planner<'_> {
         });
         let reference = before.map_or_else(new_reference, |u| u.reference.clone());
         Ok(Item {
-            recipient: Recipient { phone, reference, variables, text },
+            recipient: Recipient { to: phone.into(), reference, variables, text },
             decided_at: row.alert_id.and_then(|id| facts.decided.get(&id).copied().flatten()),
             tried: Vec::new(),
             pinned: before.map(|u| u.gateway.clone()),

@@ -20,13 +20,13 @@ use mashang_infra::telemetry::Telemetry;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::gateway::{self, BuildError, Gateway, LogGateway};
+use crate::gateway::{self, BuildError, Gateway, LogGateway, Site};
 use crate::receipt::Receipt;
 use crate::router::Router;
 use crate::schedule::{self, Hints};
 use crate::sweep::{self, Swept};
 use crate::worker::Worker;
-use crate::{listener, receipts};
+use crate::{asking, listener, receipts};
 
 /// What every part of the notifier uses.
 pub struct Core {
@@ -132,6 +132,7 @@ impl Notifier {
         let life = &self.core.life;
         life.spawn("worker", Worker::new(Arc::clone(&self.core)).run());
         life.spawn("sweep", schedule::sweep_loop(Arc::clone(&self.core), self.hints.clone()));
+        life.spawn("asking", asking::run(Arc::clone(&self.core)));
         life.spawn("minute", schedule::minute_loop(Arc::clone(&self.core), self.hints.clone()));
         match schedule::hints(&self.hints).await {
             Ok(mut scheduler) => {
@@ -160,6 +161,14 @@ impl Notifier {
         sweep::pass(&self.core).await
     }
 
+    /// One pass of asking for receipts, now.
+    ///
+    /// # Errors
+    /// When the database does not do its part.
+    pub async fn ask(&self) -> Result<asking::Passed, DbErr> {
+        asking::pass(&self.core).await
+    }
+
     /// Applies receipts that were read and believed.
     pub async fn receive(
         &self,
@@ -185,5 +194,5 @@ impl Notifier {
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
 pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    gateway::build(&settings.gateways, &gateway::machine_time())
+    gateway::build(&settings.gateways, &Site::new(gateway::machine_time(), &settings.notifier.public_url))
 }

@@ -32,10 +32,20 @@ pub(crate) fn text_of(
         ("code", Some(code)) => Some(code.to_owned()),
         _ => row.variables.get(name).and_then(|v| v.as_str()).map(str::to_owned),
     };
+    filled(settings, template, row.channel, value)
+}
+
+/// A template with its values; the signature stands in front of what is read.
+pub(crate) fn filled(
+    settings: &Settings,
+    template: &Template,
+    channel: Channel,
+    value: impl Fn(&str) -> Option<String>,
+) -> Result<Text, TextError> {
     let variables: Vec<(String, String)> =
         template.variables.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect();
     let filled = fill(&template.zh, &variables)?;
-    let text = match row.channel {
+    let text = match channel {
         Channel::Sms | Channel::Email => signed(&settings.alerts.signature, &filled),
         Channel::Voice => filled,
     };

@@ -191,7 +191,7 @@ async fn redis_may_be_wiped_at_any_time() {
 async fn receipts_move_forward_only() {
     each(&[], async |bench| {
         let people = bench.people(4).await;
-        let (fake, gateway) = shared(Fake::sms().script(|r, _| match r.phone.reveal().ends_with('0') {
+        let (fake, gateway) = shared(Fake::sms().script(|r, _| match r.to.reveal().ends_with('0') {
             true => Act::TakeAndLose,
             false => Act::Take,
         }));
@@ -236,7 +236,7 @@ async fn refusals_are_tried_again_by_the_schedule() {
         let people = bench.people(3).await;
         let (fake, gateway) = shared(Fake::sms().script(|r, nth| {
             let retry_after_ms = None;
-            match (r.phone.reveal().as_bytes().last().unwrap(), nth) {
+            match (r.to.reveal().as_bytes().last().unwrap(), nth) {
                 (b'0', 0 | 1) => Act::Answer(Outcome::rejected(ErrorClass::Retry, "busy")),
                 (b'1', 0..9) => {
                     let (class, code) = (ErrorClass::Throttled, "slow".into());
@@ -299,7 +299,7 @@ async fn tries_are_spent_and_the_reason_stays() {
 async fn a_definite_refusal_goes_to_the_next_gateway_at_once() {
     each(&[], async |bench| {
         let people = bench.people(50).await;
-        let (first, one) = shared(Fake::sms().script(|r, _| match r.phone.reveal().ends_with('7') {
+        let (first, one) = shared(Fake::sms().script(|r, _| match r.to.reveal().ends_with('7') {
             true => Act::TakeAndLose,
             false => Act::Answer(Outcome::rejected(ErrorClass::Account, "isv.AMOUNT_NOT_ENOUGH")),
         }));
@@ -489,7 +489,7 @@ async fn a_call_follows_an_sms_without_receipt() {
     each(&[], async |bench| {
         let people = bench.people(3).await;
         let ((sms, one), (voice, two)) = (shared(Fake::sms()), shared(Fake::voice()));
-        sms.now(|r, nth| match (r.phone.reveal().ends_with('2'), nth) {
+        sms.now(|r, nth| match (r.to.reveal().ends_with('2'), nth) {
             (true, 0) => Act::Answer(Outcome::rejected(ErrorClass::NumberInvalid, "landline")),
             _ => Act::Take,
         });
@@ -522,7 +522,7 @@ async fn a_correction_goes_to_exactly_those_who_were_warned() {
     each(&[("NOTIFIER__CHUNK", "7")], async |bench| {
         let people = bench.people(40).await;
         let (fake, gateway) =
-            shared(Fake::sms().script(|r, nth| match r.phone.reveal().as_bytes().last().unwrap() {
+            shared(Fake::sms().script(|r, nth| match r.to.reveal().as_bytes().last().unwrap() {
                 b'3' if nth == 0 => Act::Answer(Outcome::rejected(ErrorClass::NumberInvalid, "no")),
                 b'4' if nth == 0 => Act::Lose,
                 _ => Act::Take,

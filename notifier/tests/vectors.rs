@@ -10,10 +10,14 @@ use std::path::PathBuf;
 use mashang_domain::person::Phone;
 use mashang_domain::time::Timestamp;
 use mashang_notifier::gateway::aliyun::sign::{
-    AcsRequest, authorization, encode_pairs, signature, signed_headers, string_to_sign,
+    AcsRequest, authorization, signature, signed_headers, string_to_sign,
 };
+use mashang_notifier::gateway::form::encode_pairs;
+use mashang_notifier::gateway::huawei::sign::SdkRequest;
 use mashang_notifier::gateway::tencent::sign::TcRequest;
+use mashang_notifier::gateway::twilio;
 use mashang_notifier::receipt::ReceiptFormat;
+use mashang_notifier::receipt::signature::{TwilioPush, twilio_signed};
 use mashang_notifier::standard_webhooks::{SignatureHeaders, WebhookSecret, string_to_sign_head};
 use serde::Deserialize;
 use serde_json::Value;
@@ -110,8 +114,9 @@ fn signatures_and_receipts_match_the_vectors() {
             let checked = check_callback(callback);
             coverage.note(format!("{} {} receipt", callback.provider, callback.channel), checked);
         }
-        for _ in &file.twilio_signature {
-            coverage.note("twilio receipt signature".into(), false);
+        for check in &file.twilio_signature {
+            check_twilio_signature(check);
+            coverage.note("twilio receipt signature".into(), true);
         }
         eprintln!("{}", path.display());
         eprintln!("  checked:     {:?}", coverage.checked);
@@ -125,6 +130,8 @@ fn check_vector(vector: &Vector) -> bool {
         "ACS3-HMAC-SHA256" => check_acs3(vector),
         "TC3-HMAC-SHA256" => check_tc3(vector),
         "standard-webhooks/v1" => check_webhook(vector),
+        "SDK-HMAC-SHA256" => check_sdk(vector),
+        "HTTP-BASIC" => check_basic(vector),
         _ => return false,
     }
     true
@@ -229,6 +236,49 @@ fn check_tc3(vector: &Vector) {
     }
 }
 
+/// The documented minimum of headers.
+fn check_sdk(vector: &Vector) {
+    let (id, inputs, expected) = (&vector.id, &vector.inputs, &vector.expected["minimal"]);
+    let request = SdkRequest {
+        host: text(inputs, "endpoint"),
+        path: text(inputs, "path"),
+        content_type: text(inputs, "content_type"),
+        body: text(inputs, "payload").as_bytes(),
+        now: Timestamp::from_secs(inputs["unix_time"].as_i64().unwrap()),
+    };
+    let headers = serde_json::to_value(request.headers()).unwrap();
+    assert_eq!(headers, expected["headers_to_sign"], "{id}: headers");
+    assert_eq!(request.signed_headers(), text(expected, "signed_headers"), "{id}: signed headers");
+    assert_eq!(request.canonical_request(), text(expected, "canonical_request"), "{id}: canonical request");
+    assert_eq!(request.string_to_sign(), text(expected, "string_to_sign"), "{id}: string to sign");
+    let (key_id, secret) = (text(inputs, "access_key_id"), text(inputs, "access_key_secret"));
+    assert_eq!(request.signature(secret), text(expected, "signature"), "{id}: signature");
+    assert_eq!(request.authorization(key_id, secret), text(expected, "authorization"), "{id}: authorization");
+}
+
+/// The header, and that our way to write a form says the same as the SDK's, which writes a space as a plus.
+fn check_basic(vector: &Vector) {
+    let (id, inputs, expected) = (&vector.id, &vector.inputs, &vector.expected);
+    let (key_id, secret) = (text(inputs, "access_key_id"), text(inputs, "access_key_secret"));
+    assert_eq!(twilio::authorization(key_id, secret), text(expected, "authorization"), "{id}: authorization");
+    let form: Vec<(String, String)> = serde_json::from_value(expected["form"].clone()).unwrap();
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(encode_pairs(&form), text(expected, "body").replace('+', "%20"), "{id}: form");
+}
+
+fn check_twilio_signature(check: &Value) {
+    let (id, inputs) = (text(check, "id"), &check["inputs"]);
+    let header = |name: &str| inputs["headers"][name].as_str().unwrap_or_default();
+    let push = TwilioPush {
+        url: text(inputs, "configured_url"),
+        signature: header("X-Twilio-Signature"),
+        settings: header("X-Twilio-Webhooks-Signature-Settings"),
+        body: text(inputs, "body").as_bytes(),
+    };
+    let valid = twilio_signed(&text(inputs, "access_key_secret").into(), push);
+    assert_eq!(valid, check["expected"]["valid"].as_bool().unwrap(), "{id}");
+}
+
 fn check_webhook(vector: &Vector) {
     let (id, inputs, expected) = (&vector.id, &vector.inputs, &vector.expected);
     let secret = WebhookSecret::parse(text(inputs, "access_key_secret")).expect("a webhook secret");
@@ -251,11 +301,13 @@ fn check_callback(callback: &Callback) -> bool {
         ("aliyun", "voice") => ReceiptFormat::AliyunVoice,
         ("tencent", "sms") => ReceiptFormat::TencentSms,
         ("tencent", "voice") => ReceiptFormat::TencentVoice,
+        ("huawei", "sms") => ReceiptFormat::HuaweiSms,
+        ("twilio", _) => ReceiptFormat::Twilio,
         ("webhook", _) => ReceiptFormat::Webhook,
         _ => return false,
     };
     let id = &callback.id;
-    let report = format.parse("a", callback.body.as_bytes()).unwrap_or_else(|e| panic!("{id}: {e}"));
+    let report = format.parse("a", "", callback.body.as_bytes()).unwrap_or_else(|e| panic!("{id}: {e}"));
     assert_eq!((report.receipts.len(), report.unreadable), (callback.expect.len(), 0), "{id}");
     for (receipt, expected) in report.receipts.iter().zip(&callback.expect) {
         let with_plus = |phone: &str| Phone::parse(&format!("+{phone}"));

@@ -10,6 +10,7 @@ mod docs;
 mod enumeration;
 mod forged_codes;
 mod four_eyes;
+mod gateway_check;
 mod gateways;
 mod kill;
 mod operation;

@@ -7,12 +7,54 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-/// Why production refuses this endpoint.
-pub(super) fn unfit(endpoint: &str) -> Option<&'static str> {
-    let Ok(url) = Url::parse(endpoint) else { return Some("is no address") };
-    if url.scheme() != "https" {
-        return Some("production sends numbers over https only");
+/// What is spoken with a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http,
+    Smtp,
+}
+
+impl Protocol {
+    /// The schemes that protect what is sent.
+    const fn safe(self) -> &'static [&'static str] {
+        match self {
+            Self::Http => &["https"],
+            Self::Smtp => &["smtps", "smtp"],
+        }
     }
+
+    /// The scheme that does not, for development.
+    const fn plain(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Smtp => "smtp-plain",
+        }
+    }
+
+    const fn wanted(self) -> &'static str {
+        match self {
+            Self::Http => "must be an http(s) address",
+            Self::Smtp => "must be smtps://host, or smtp://host for STARTTLS",
+        }
+    }
+}
+
+/// Why this endpoint is refused.
+pub(super) fn unfit(endpoint: &str, protocol: Protocol, production: bool) -> Option<&'static str> {
+    let Some((scheme, rest)) = endpoint.split_once("://") else { return Some(protocol.wanted()) };
+    let scheme = scheme.to_ascii_lowercase();
+    let safe = protocol.safe().contains(&scheme.as_str());
+    if !safe && scheme != protocol.plain() {
+        return Some(protocol.wanted());
+    }
+    if !production {
+        return None;
+    }
+    if !safe {
+        return Some("production sends numbers over https and addresses over TLS only");
+    }
+    // Of other schemes the parser takes a host as it is written, and would miss 127.1.
+    let Ok(url) = Url::parse(&format!("https://{rest}")) else { return Some("is no address") };
     if !url.username().is_empty() || url.password().is_some() {
         return Some("must not hold a user name: secrets have settings of their own");
     }
@@ -62,7 +104,7 @@ mod tests {
             "https://[2001:db8::1]/",
             "https://localhost.example.cn",
         ] {
-            assert_eq!(unfit(good), None, "{good}");
+            assert_eq!(unfit(good, Protocol::Http, true), None, "{good}");
         }
         for host in [
             "127.0.0.1",
@@ -93,11 +135,15 @@ mod tests {
             "１２７.0.0.1",
             "127。0。0。1",
         ] {
-            assert_eq!(
-                unfit(&format!("https://{host}/")),
-                Some("production refuses a gateway on the loopback or the link"),
-                "{host}"
-            );
+            for (scheme, protocol) in
+                [("https", Protocol::Http), ("smtps", Protocol::Smtp), ("smtp", Protocol::Smtp)]
+            {
+                assert_eq!(
+                    unfit(&format!("{scheme}://{host}/"), protocol, true),
+                    Some("production refuses a gateway on the loopback or the link"),
+                    "{scheme} {host}"
+                );
+            }
         }
         for odd in [
             "https://example.cn@127.0.0.1/",
@@ -108,7 +154,22 @@ mod tests {
             "example.cn",
             "",
         ] {
-            assert!(unfit(odd).is_some(), "{odd}");
+            assert!(unfit(odd, Protocol::Http, true).is_some(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn mail_is_encrypted_in_production() {
+        for (endpoint, development, production) in [
+            ("smtps://mail.example.cn", true, true),
+            ("smtp://mail.example.cn:587", true, true),
+            ("smtp-plain://mail.example.cn", true, false),
+            ("https://mail.example.cn", false, false),
+            ("mail.example.cn", false, false),
+        ] {
+            for (in_production, fits) in [(false, development), (true, production)] {
+                assert_eq!(unfit(endpoint, Protocol::Smtp, in_production).is_none(), fits, "{endpoint}");
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use secrecy::ExposeSecret;
 
-use super::{Checker, endpoint};
+use super::Checker;
+use super::endpoint::{self, Protocol};
 use crate::Settings;
 use crate::gateway::{GatewayKind, GatewaySettings};
 
@@ -49,9 +50,10 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
         );
         return;
     }
-    c.refuse_if(!g.endpoint.starts_with("http"), &key("endpoint"), &g.endpoint, "must be an http(s) address");
+    let secret = g.access_key_secret.expose_secret();
+    let keyless = g.kind == GatewayKind::Email && g.access_key_id.is_empty();
     c.refuse_if(
-        g.access_key_secret.expose_secret().is_empty(),
+        secret.is_empty() && !keyless,
         &key("access_key_secret"),
         "(empty)",
         "is wanted to sign requests",
@@ -62,11 +64,28 @@ fn gateway(c: &mut Checker, s: &Settings, g: &GatewaySettings) {
         g.timeout_ms,
         "must be at least 1000: providers need up to a second",
     );
+    let unfit = endpoint::unfit(&g.endpoint, protocol(g.kind), s.production());
+    c.refuse_if(unfit.is_some(), &key("endpoint"), &g.endpoint, unfit.unwrap_or_default());
     if s.production() {
-        let unfit = endpoint::unfit(&g.endpoint);
-        c.refuse_if(unfit.is_some(), &key("endpoint"), &g.endpoint, unfit.unwrap_or_default());
-        let demo = g.access_key_secret.expose_secret().to_ascii_lowercase().contains("test");
+        let demo = secret.to_ascii_lowercase().contains("test");
         c.refuse_if(demo, &key("access_key_secret"), "(hidden)", "looks like a test secret");
+    }
+}
+
+/// What is spoken with a provider of this kind.
+fn protocol(kind: GatewayKind) -> Protocol {
+    match kind {
+        GatewayKind::Email => Protocol::Smtp,
+        GatewayKind::AliyunSms
+        | GatewayKind::AliyunVoice
+        | GatewayKind::TencentSms
+        | GatewayKind::TencentVoice
+        | GatewayKind::TwilioSms
+        | GatewayKind::TwilioVoice
+        | GatewayKind::HuaweiSms
+        | GatewayKind::WebhookSms
+        | GatewayKind::WebhookVoice
+        | GatewayKind::Log => Protocol::Http,
     }
 }
 

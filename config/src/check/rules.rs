@@ -68,6 +68,8 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
         "[]",
         "needs at least one wait",
     );
+    c.within("dispatch.ask_after_seconds", s.dispatch.ask_after_seconds, 10, 86_400);
+    c.within("dispatch.ask_per_second", s.dispatch.ask_per_second, 0, 1_000);
     c.within("dispatch.max_tries", s.dispatch.max_tries, 1, 50);
     c.within("dispatch.jitter", s.dispatch.jitter, 0.0, 1.0);
     for (key, ladder) in [

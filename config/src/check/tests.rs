@@ -74,6 +74,9 @@ fn each_bad_setting_is_refused_by_name() {
         ("ALERTS__LADDER_1", "email", "alerts.ladder_1"),
         ("ALERTS__LADDER_2", "sms,sms", "alerts.ladder_2"),
         ("DISPATCH__VOICE_FROM_HOUR", "22", "dispatch.voice_from_hour"),
+        ("DISPATCH__ASK_AFTER_SECONDS", "1", "dispatch.ask_after_seconds"),
+        ("DISPATCH__ASK_PER_SECOND", "5000", "dispatch.ask_per_second"),
+        ("NOTIFIER__PUBLIC_URL", "https://x/", "notifier.public_url"),
         ("DISPATCH__JITTER", "2", "dispatch.jitter"),
     ];
     for (key, value, named) in table {

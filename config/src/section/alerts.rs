@@ -36,6 +36,7 @@ impl<'de> Deserialize<'de> for Embedded {
 #[serde(deny_unknown_fields)]
 pub struct Notifier {
     pub listen: String,
+    pub public_url: String,
     pub embedded: Embedded,
     pub concurrency: usize,
     pub batch: usize,
@@ -53,6 +54,8 @@ pub struct Dispatch {
     pub jitter: f64,
     pub reconcile_seconds: i64,
     pub receipt_wait_seconds: i64,
+    pub ask_after_seconds: i64,
+    pub ask_per_second: u32,
     pub voice_from_hour: i64,
     pub voice_until_hour: i64,
 }

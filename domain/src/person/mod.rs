@@ -1,12 +1,16 @@
 //! Who people are to us: a phone number, nothing more, and a role with a scope.
 
 pub mod actor;
+pub mod address;
+pub mod email;
 pub mod login;
 pub mod phone;
 pub mod right;
 pub mod role;
 
 pub use actor::Actor;
+pub use address::Address;
+pub use email::{Email, EmailError};
 pub use phone::{Phone, PhoneError};
 pub use right::Right;
 pub use role::{Division, Role, check_division_code};

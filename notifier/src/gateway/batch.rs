@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mashang_domain::person::Phone;
+use mashang_domain::person::Address;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// The longest reference every provider takes (voice calls of Aliyun set the limit), in ASCII bytes.
@@ -35,10 +35,11 @@ pub struct Batch {
     pub recipients: Vec<Recipient>,
 }
 
-/// One person of a batch. `Debug` shows the mask of the number and the reference only.
+/// One person of a batch. `Debug` shows the mask of the address and the reference only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Recipient {
-    pub phone: Phone,
+    /// A number for texts and calls, an e-mail address for e-mails: whoever chooses the gateway sees to that.
+    pub to: Address,
     /// Our attempt id, at most [`MAX_REFERENCE`] ASCII bytes; comes back in receipts.
     pub reference: String,
     /// Names and values in the order of the template; the names stand on the wire as they are.
@@ -57,7 +58,7 @@ impl Recipient {
 impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipient")
-            .field("phone", &self.phone)
+            .field("to", &self.to)
             .field("reference", &self.reference)
             .finish_non_exhaustive()
     }
@@ -83,11 +84,13 @@ pub(super) fn json_text(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mashang_domain::person::Phone;
+
     use super::*;
 
     fn recipient(reference: &str) -> Recipient {
         Recipient {
-            phone: Phone::parse("13800138000").expect("parses"),
+            to: Phone::parse("13800138000").expect("parses").into(),
             reference: reference.to_owned(),
             variables: vec![("code".into(), "271828".into()), ("a".into(), "\"号\"".into())],
             text: "271828".into(),

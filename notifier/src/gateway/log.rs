@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, Outcome};
-use mashang_domain::person::Phone;
+use mashang_domain::person::Address;
 use mashang_domain::time::Timestamp;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -29,7 +29,7 @@ pub struct LoggedMessage {
     pub at: Timestamp,
     pub channel: Channel,
     pub template: TemplateKey,
-    pub phone: Phone,
+    pub to: Address,
     pub reference: String,
     pub variables: Vec<(String, String)>,
     pub text: String,
@@ -105,7 +105,7 @@ impl LogGateway {
             at: (self.shared.now)(),
             channel: self.channel,
             template: template.clone(),
-            phone: recipient.phone.clone(),
+            to: recipient.to.clone(),
             reference: recipient.reference.clone(),
             variables: recipient.variables.clone(),
             text: recipient.text.clone(),
@@ -136,7 +136,7 @@ impl LogGateway {
         let variables = json_text(&Variables(&message.variables));
         let line = json!({
             "at": message.at, "gateway": self.name, "channel": message.channel, "template": message.template.as_str(),
-            "phone": message.phone.reveal(), "reference": message.reference, "text": message.text,
+            "phone": message.to.reveal(), "reference": message.reference, "text": message.text,
             "variables": serde_json::from_str::<serde_json::Value>(&variables).unwrap_or_default(),
         });
         format!("{line}\n")
@@ -178,7 +178,7 @@ impl Gateway for LogGateway {
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
         for recipient in &batch.recipients {
             let template = batch.template.as_str();
-            tracing::info!(gateway = %self.name, channel = %self.channel, template, phone = %recipient.phone, "message");
+            tracing::info!(gateway = %self.name, channel = %self.channel, template, to = %recipient.to, "message");
             lines.push_str(&self.line(&self.keep(&batch.template, recipient)));
             outcomes.push(Outcome::Accepted { provider_id: format!("log-{}", recipient.reference) });
         }
@@ -205,7 +205,7 @@ impl fmt::Debug for LoggedMessage {
             .field("at", &self.at)
             .field("channel", &self.channel)
             .field("template", &self.template)
-            .field("phone", &self.phone)
+            .field("to", &self.to)
             .field("reference", &self.reference)
             .finish_non_exhaustive()
     }

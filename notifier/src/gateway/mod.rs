@@ -7,34 +7,30 @@
 mod account;
 pub mod aliyun;
 mod apart;
+mod asking;
 mod batch;
+mod digest;
+pub mod email;
+pub mod form;
 pub mod http;
+pub mod huawei;
 pub mod log;
 pub mod registry;
+mod site;
 pub mod tencent;
+pub mod twilio;
 pub mod webhook;
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
-use mashang_domain::time::Timestamp;
-use mashang_infra::clock::Clock;
 
+pub use asking::{Answer, Answering, NoAnswer, Question};
 pub use batch::{Batch, MAX_REFERENCE, Recipient, TemplateKey};
 pub use log::LogGateway;
 pub use registry::{BuildError, build};
-
-/// Where a gateway reads the time: signatures carry it, and providers refuse those of a clock that is minutes off. So it is
-/// the machine's own time ([`machine_time`]), also where development has moved the clock of everything else.
-pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The time that signatures want.
-pub fn machine_time() -> Now {
-    let clock = Clock::system();
-    Arc::new(move || clock.now())
-}
+pub use site::{Now, Site, machine_time};
 
 /// One provider account on one channel.
 #[async_trait]
@@ -68,6 +64,11 @@ pub trait Gateway: Debug + Send + Sync {
 
     /// Sends, once, and says what came of it: one outcome per recipient, in their order.
     async fn send(&self, batch: &Batch) -> Vec<Outcome>;
+
+    /// The provider as one that can be asked what became of a message; `None` where it cannot.
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        None
+    }
 
     /// The messages of a log gateway, for tests and demonstrations; `None` for all others.
     fn as_log(&self) -> Option<&LogGateway> {

@@ -7,25 +7,30 @@ use mashang_config::gateway::{GatewayKind, GatewaySettings};
 use mashang_domain::delivery::Channel;
 
 use super::aliyun::{AliyunSms, AliyunVoice};
+use super::email::Email;
+use super::huawei::HuaweiSms;
 use super::tencent::{TencentSms, TencentVoice};
+use super::twilio::{TwilioSms, TwilioVoice};
 use super::webhook::Webhook;
-use super::{Gateway, LogGateway, Now};
+use super::{Gateway, LogGateway, Site};
 
 /// Why the gateways cannot be made. The notifier does not start with half of them.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    #[error(
-        "gateway `{gateway}`: kind `{kind}` is not part of this release; use aliyun_sms, aliyun_voice, tencent_sms, tencent_voice, webhook_sms, webhook_voice or log"
-    )]
-    NotInThisRelease { gateway: String, kind: GatewayKind },
     #[error("gateway `{gateway}`: `{key}` is missing")]
     Missing { gateway: String, key: &'static str },
     #[error(
-        "gateway `{gateway}`: `endpoint` does not fit the kind (a URL without query; without path for Aliyun and Tencent; a file for log)"
+        "gateway `{gateway}`: `endpoint` does not fit the kind (a URL without query; without path for the cloud providers; smtps or smtp for email; a file for log)"
     )]
     Endpoint { gateway: String },
     #[error("gateway `{gateway}`: `access_key_secret` of a webhook is `whsec_` and base64")]
     WebhookSecret { gateway: String },
+    #[error("gateway `{gateway}`: `sender` is no mailbox (name@host, or Name <name@host>)")]
+    Sender { gateway: String },
+    #[error("gateway `{gateway}`: `ca_file` cannot be read, or holds no certificate in PEM")]
+    CaFile { gateway: String },
+    #[error("gateway `{gateway}`: a template of a call is an address that answers TwiML, or absent")]
+    TemplateAddress { gateway: String },
     #[error("gateway `{gateway}`: the HTTP client cannot be made")]
     Http { gateway: String, source: reqwest::Error },
     #[error("gateway `{gateway}`: the name is used twice")]
@@ -34,13 +39,13 @@ pub enum BuildError {
 
 /// Makes every gateway of the settings, in their order. A `log` table makes two that share their messages: one for SMS
 /// under its name, and one for calls as `<name>-voice`. No table at all is that of development: `log` and `log-voice`.
-pub fn build(settings: &[GatewaySettings], now: &Now) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
+pub fn build(settings: &[GatewaySettings], site: &Site) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
     let mut gateways = Vec::new();
     if settings.is_empty() {
-        add_log(LogGateway::in_memory("log".to_owned(), Channel::Sms, Arc::clone(now)), &mut gateways);
+        add_log(LogGateway::in_memory("log".to_owned(), Channel::Sms, site.now.clone()), &mut gateways);
     }
     for table in settings {
-        add(table, now, &mut gateways)?;
+        add(table, site, &mut gateways)?;
     }
     let mut names = BTreeSet::new();
     match gateways.iter().find(|gateway| !names.insert(gateway.name())) {
@@ -49,8 +54,8 @@ pub fn build(settings: &[GatewaySettings], now: &Now) -> Result<Vec<Arc<dyn Gate
     }
 }
 
-fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Result<(), BuildError> {
-    let now = Arc::clone(now);
+fn add(table: &GatewaySettings, site: &Site, to: &mut Vec<Arc<dyn Gateway>>) -> Result<(), BuildError> {
+    let now = site.now.clone();
     match table.kind {
         GatewayKind::AliyunSms => to.push(Arc::new(AliyunSms::new(table, now)?)),
         GatewayKind::AliyunVoice => to.push(Arc::new(AliyunVoice::new(table, now)?)),
@@ -59,9 +64,10 @@ fn add(table: &GatewaySettings, now: &Now, to: &mut Vec<Arc<dyn Gateway>>) -> Re
         GatewayKind::Log => add_log(LogGateway::new(table, Channel::Sms, now)?, to),
         GatewayKind::TencentSms => to.push(Arc::new(TencentSms::new(table, now)?)),
         GatewayKind::TencentVoice => to.push(Arc::new(TencentVoice::new(table, now)?)),
-        GatewayKind::TwilioSms | GatewayKind::TwilioVoice | GatewayKind::HuaweiSms | GatewayKind::Email => {
-            return Err(BuildError::NotInThisRelease { gateway: table.name.clone(), kind: table.kind });
-        }
+        GatewayKind::TwilioSms => to.push(Arc::new(TwilioSms::new(table, site)?)),
+        GatewayKind::TwilioVoice => to.push(Arc::new(TwilioVoice::new(table, site)?)),
+        GatewayKind::HuaweiSms => to.push(Arc::new(HuaweiSms::new(table, site)?)),
+        GatewayKind::Email => to.push(Arc::new(Email::new(table, site)?)),
     }
     Ok(())
 }

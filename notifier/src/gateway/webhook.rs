@@ -80,7 +80,7 @@ impl Webhook {
     async fn post(&self, template: &str, recipient: &Recipient) -> Outcome {
         let body = json_text(&Message {
             r#type: self.channel.as_str(),
-            to: [recipient.phone.reveal()],
+            to: [recipient.to.reveal()],
             template,
             params: Variables(&recipient.variables),
             text: &recipient.text,

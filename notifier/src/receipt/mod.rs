@@ -2,19 +2,26 @@
 //!
 //! Parsing is pure. A receipt may come twice, out of order, or for an attempt we do not know: the caller looks the attempt
 //! up ([`crate::gateway::ReceiptMatch`]), moves its state forward only, and never makes one from a receipt. Aliyun and
-//! Tencent do not sign their receipts; a secret last path segment ([`path_secret_matches`]) stands in for that. Webhook receipts are signed.
+//! Tencent do not sign their receipts; a secret last path segment ([`path_secret_matches`]) stands in for that. Those of webhooks and of
+//! Twilio are signed.
 
 mod aliyun;
+mod form;
+mod format;
+mod huawei;
+pub mod signature;
 mod tencent;
+mod twilio;
 mod webhook;
 
 use chrono::NaiveDateTime;
-use mashang_config::gateway::GatewayKind;
 use mashang_domain::person::Phone;
 use mashang_domain::time::{HOUR, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
+
+pub use format::{ReceiptFormat, Reply};
 
 /// One provider's word about one message to one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,84 +55,6 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a receipt of this kind of gateway")]
 pub struct NotAReceipt;
-
-/// Who writes the receipts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptFormat {
-    /// SmsReport, help.aliyun.com/document_detail/101867.htm
-    AliyunSms,
-    /// VoiceReport, help.aliyun.com/zh/vms/voicereport-6
-    AliyunVoice,
-    /// SMS status callback, cloud.tencent.com/document/api/382/59178
-    TencentSms,
-    /// Voice status callback, cloud.tencent.com/document/product/1128/51534
-    TencentVoice,
-    /// `{"id", "to"?, "status": "delivered"|.., "ref"?, "code"?, "at"?}` or a list of them, signed by Standard Webhooks.
-    Webhook,
-}
-
-/// What the provider wants to hear.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    /// JSON.
-    pub body: &'static str,
-}
-
-impl ReceiptFormat {
-    /// `None` for kinds that send no receipts or are not part of this release.
-    pub const fn of(kind: GatewayKind) -> Option<Self> {
-        match kind {
-            GatewayKind::AliyunSms => Some(Self::AliyunSms),
-            GatewayKind::AliyunVoice => Some(Self::AliyunVoice),
-            GatewayKind::WebhookSms | GatewayKind::WebhookVoice => Some(Self::Webhook),
-            GatewayKind::TencentSms => Some(Self::TencentSms),
-            GatewayKind::TencentVoice => Some(Self::TencentVoice),
-            GatewayKind::TwilioSms
-            | GatewayKind::TwilioVoice
-            | GatewayKind::HuaweiSms
-            | GatewayKind::Email
-            | GatewayKind::Log => None,
-        }
-    }
-
-    /// Whether the push carries a signature that must be verified. The others must come with the path secret.
-    pub const fn signed(self) -> bool {
-        matches!(self, Self::Webhook)
-    }
-
-    /// Reads the body of a push to `gateway`.
-    pub fn parse(self, gateway: &str, body: &[u8]) -> Result<Report, NotAReceipt> {
-        match self {
-            Self::AliyunSms => aliyun::sms_report(gateway, body),
-            Self::AliyunVoice => aliyun::voice_report(gateway, body),
-            Self::TencentSms => tencent::sms_report(gateway, body),
-            Self::TencentVoice => tencent::voice_report(gateway, body),
-            Self::Webhook => webhook::report(gateway, body),
-        }
-    }
-
-    /// The answer to a push that was read. Anything else makes the provider push again.
-    pub const fn reply(self) -> Reply {
-        match self {
-            Self::AliyunSms | Self::AliyunVoice => {
-                Reply { status: 200, body: r#"{"code":0,"msg":"接收成功"}"# }
-            }
-            Self::TencentSms | Self::TencentVoice => {
-                Reply { status: 200, body: r#"{"result":0,"errmsg":"OK"}"# }
-            }
-            Self::Webhook => Reply { status: 200, body: r#"{"status":"ok"}"# },
-        }
-    }
-
-    /// The answer to the GET with which Aliyun tries the URL out; it wants it within 700 ms. `None`: there is no probe.
-    pub const fn probe_reply(self) -> Option<Reply> {
-        match self {
-            Self::AliyunSms | Self::AliyunVoice => Some(self.reply()),
-            Self::TencentSms | Self::TencentVoice | Self::Webhook => None,
-        }
-    }
-}
 
 /// Whether the last path segment is the gateway's receipt secret. Compares in constant time; an empty secret never matches.
 pub fn path_secret_matches(secret: &SecretString, given: &str) -> bool {
@@ -167,7 +96,7 @@ fn given(text: Option<String>) -> Option<String> {
 }
 
 /// `2026-11-23 16:00:03` in Beijing, which has no daylight saving time.
-fn beijing_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn beijing_time(text: &str) -> Option<Timestamp> {
     let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
     Some(Timestamp(local.and_utc().timestamp_millis()) - 8 * HOUR)
 }

@@ -113,5 +113,70 @@ CALLBACKS = [
      "reply": {"status": 200, "body": {"code": 0, "msg": "接收成功"}}},
 ]
 
-print(json.dumps({"schema_version": 1, "set": "own", "vectors": VECTORS, "twilio_signature": [], "callbacks": CALLBACKS},
+def sdk(name, api, timestamp, payload, content_type):
+    """Huawei Cloud: a form is not signed, JSON by its hash."""
+    secret, path = "notASecret/Quite+Plain", f"/sms/{api}/v1"
+    form = content_type.endswith("urlencoded")
+    headers = {"content-type": content_type, "host": "smsapi.example.com", "x-sdk-date": timestamp}
+    if form:
+        headers["x-sdk-content-sha256"] = "UNSIGNED-PAYLOAD"
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{n}:{headers[n]}\n" for n in sorted(headers))
+    canonical = f"POST\n{path}/\n\n{lines}\n{names}\n{'UNSIGNED-PAYLOAD' if form else digest(payload)}"
+    to_sign = f"SDK-HMAC-SHA256\n{timestamp}\n{digest(canonical)}"
+    signature = hmac.new(secret.encode(), to_sign.encode(), "sha256").hexdigest()
+    return {
+        "id": name, "provider": "huawei", "channel": "sms", "api": api, "api_version": "v1", "scheme": "SDK-HMAC-SHA256",
+        "source": "computed",
+        "inputs": {
+            "access_key_id": "HwImadeUp0007", "access_key_secret": secret, "endpoint": "smsapi.example.com", "path": path,
+            "unix_time": calendar.timegm(time.strptime(timestamp, "%Y%m%dT%H%M%SZ")), "payload": payload,
+            "content_type": content_type,
+        },
+        "expected": {"minimal": {
+            "headers_to_sign": headers, "signed_headers": names, "canonical_request": canonical, "string_to_sign": to_sign,
+            "signature": signature,
+            "authorization": f"SDK-HMAC-SHA256 Access=HwImadeUp0007, SignedHeaders={names}, Signature={signature}",
+        }},
+    }
+
+
+def basic(name, form):
+    key_id, secret = "AC" + "0f" * 16, "notASecret:/Quite+Plain"
+    token = base64.b64encode(f"{key_id}:{secret}".encode()).decode()
+    return {
+        "id": name, "provider": "twilio", "channel": "sms", "api": "Messages", "scheme": "HTTP-BASIC", "source": "computed",
+        "inputs": {"access_key_id": key_id, "access_key_secret": secret},
+        "expected": {"authorization": f"Basic {token}", "form": form, "body": urlencode([tuple(pair) for pair in form])},
+    }
+
+
+def twilio_signature(name, signed_url, url, form, valid, told=None):
+    text = signed_url + "".join(k + v for k, v in sorted(form.items()))
+    signature = base64.b64encode(hmac.new(b"notAToken", text.encode(), "sha1").digest()).decode()
+    return {
+        "id": name,
+        "inputs": {
+            "access_key_secret": "notAToken", "configured_url": url, "headers": {"X-Twilio-Signature": signature},
+            "body": urlencode(told or form),
+        },
+        "expected": {"valid": valid},
+    }
+
+
+VECTORS += [
+    sdk("own-huawei-form", "batchSendSms", "20210304T050607Z", urlencode({"from": "88", "to": "+8613911112222"}),
+        "application/x-www-form-urlencoded"),
+    sdk("own-huawei-json", "batchSendDiffSms", "20210304T160607Z", compact({"from": "88", "说": "~*+ %"}), "application/json"),
+    basic("own-twilio-basic", [["To", "+8613911112222"], ["From", "+15005550006"], ["Body", "【号】A+B ~*/50% & c=d\n"]]),
+]
+TOLD, URL = {"MessageSid": "SM1", "MessageStatus": "delivered", "Err": "", "To": "+8613911112222"}, "https://gw.example.com/r/t?ref=r1"
+CHECKS = [
+    twilio_signature("own-twilio-true", URL, URL, TOLD, True),
+    twilio_signature("own-twilio-port", URL, URL.replace(".com", ".com:8443"), TOLD, True),
+    twilio_signature("own-twilio-other-ref", URL, URL.replace("r1", "r2"), TOLD, False),
+    twilio_signature("own-twilio-changed", URL, URL, TOLD, False, {**TOLD, "MessageStatus": "failed"}),
+]
+
+print(json.dumps({"schema_version": 1, "set": "own", "vectors": VECTORS, "twilio_signature": CHECKS, "callbacks": CALLBACKS},
                  ensure_ascii=False, indent=1))

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 use mashang_domain::person::Phone;
-use mashang_notifier::gateway::{Batch, Gateway, ReceiptMatch, Recipient};
+use mashang_notifier::gateway::{
+    Answer, Answering, Batch, Gateway, NoAnswer, Question, ReceiptMatch, Recipient,
+};
 
 /// What happens to one message.
 #[derive(Debug, Clone)]
@@ -37,6 +39,7 @@ pub struct Reached {
     pub variables: Vec<(String, String)>,
 }
 
+type Tell = Box<dyn Fn(&Question) -> Result<Answer, NoAnswer> + Send + Sync>;
 type Script = Box<dyn Fn(&Recipient, usize) -> Act + Send + Sync>;
 
 pub struct Fake {
@@ -48,6 +51,10 @@ pub struct Fake {
     journal: Mutex<Vec<Reached>>,
     seen: Mutex<HashMap<String, usize>>,
     pub calls: AtomicUsize,
+    /// What it answers to who asks about a number; nobody may ask while there is none.
+    answers: Mutex<Option<Tell>>,
+    /// Questions it was asked.
+    pub questions: Mutex<Vec<Question>>,
     /// Sends that a provider which knows the reference would have seen twice.
     pub repeated: AtomicUsize,
 }
@@ -67,6 +74,8 @@ impl Fake {
             max_batch: 100,
             script: Mutex::new(Box::new(|_, _| Act::Take)),
             journal: Mutex::default(),
+            answers: Mutex::default(),
+            questions: Mutex::default(),
             seen: Mutex::default(),
             calls: AtomicUsize::default(),
             repeated: AtomicUsize::default(),
@@ -96,6 +105,11 @@ impl Fake {
         *self.script.lock().unwrap() = Box::new(script);
     }
 
+    /// Sets what it answers to who asks.
+    pub fn answer(&self, tell: impl Fn(&Question) -> Result<Answer, NoAnswer> + Send + Sync + 'static) {
+        *self.answers.lock().unwrap() = Some(Box::new(tell));
+    }
+
     pub fn reached(&self) -> Vec<Reached> {
         self.journal.lock().unwrap().clone()
     }
@@ -117,7 +131,7 @@ impl Fake {
             return provider_id;
         }
         journal.push(Reached {
-            phone: recipient.phone.clone(),
+            phone: Phone::parse(recipient.to.reveal()).unwrap(),
             reference: recipient.reference.clone(),
             provider_id: provider_id.clone(),
             template: template.to_owned(),
@@ -158,6 +172,10 @@ impl Gateway for Fake {
         ReceiptMatch::ProviderIdAndPhone
     }
 
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        self.answers.lock().unwrap().is_some().then_some(self as &dyn Answering)
+    }
+
     fn sent_references(&self, batch: &Batch) -> Vec<String> {
         let first = batch.recipients.first().map(|r| r.reference.clone()).unwrap_or_default();
         vec![first; batch.recipients.len()]
@@ -171,7 +189,7 @@ impl Gateway for Fake {
             assert!(recipient.reference_fits(), "{}", recipient.reference);
             let nth = {
                 let mut seen = self.seen.lock().unwrap();
-                let nth = seen.entry(recipient.phone.reveal().to_owned()).or_default();
+                let nth = seen.entry(recipient.to.reveal().to_owned()).or_default();
                 *nth += 1;
                 *nth - 1
             };
@@ -200,6 +218,17 @@ impl Gateway for Fake {
             std::future::pending::<()>().await;
         }
         outcomes
+    }
+}
+
+#[async_trait]
+impl Answering for Fake {
+    async fn ask(&self, question: &Question) -> Result<Answer, NoAnswer> {
+        self.questions.lock().unwrap().push(question.clone());
+        match &*self.answers.lock().unwrap() {
+            Some(tell) => tell(question),
+            None => Ok(Answer::NotKnown),
+        }
     }
 }
 

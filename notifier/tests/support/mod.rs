@@ -104,8 +104,8 @@ impl Bench {
         all.extend_from_slice(env);
         let env = all.iter().map(|(k, v)| (format!("MASHANG__{k}"), (*v).to_owned())).collect();
         let file = dir.path().join("m.toml");
-        let tables: String = ["fake", "fake-b", "fake-voice"]
-            .map(|n| format!("[[gateways]]\nname = \"{n}\"\nkind = \"aliyun_sms\"\naccess_key_secret = \"x\"\ntimeout_ms = 1000\nreceipt_secret = \"open-sesame\"\n"))
+        let tables: String = [("fake", "aliyun_sms", "open-sesame"), ("fake-b", "aliyun_sms", "open-sesame"), ("fake-voice", "aliyun_sms", "open-sesame"), ("fake-twilio", "twilio_sms", "")]
+            .map(|(n, kind, secret)| format!("[[gateways]]\nname = \"{n}\"\nkind = \"{kind}\"\naccess_key_secret = \"x\"\ntimeout_ms = 1000\nreceipt_secret = \"{secret}\"\n"))
             .concat();
         std::fs::write(&file, tables).unwrap();
         let settings = Arc::new(mashang_config::load_with(Some(&file), env).unwrap());

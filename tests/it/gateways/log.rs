@@ -1,7 +1,7 @@
 //! The gateway of development: same behaviour, nothing leaves the house.
 
 use mashang_domain::delivery::{Channel, Outcome};
-use mashang_notifier::gateway::{build, machine_time};
+use mashang_notifier::gateway::{Site, build, machine_time};
 
 use super::{batch, gateway, table, try_build, words};
 
@@ -51,7 +51,7 @@ async fn a_file_gets_a_line_per_message() {
 
 #[test]
 fn without_a_table_there_is_the_log_of_development() {
-    let gateways = build(&[], &machine_time()).unwrap();
+    let gateways = build(&[], &Site::new(machine_time(), "")).unwrap();
     let names: Vec<&str> = gateways.iter().map(|gateway| gateway.name()).collect();
     assert_eq!(names, ["log", "log-voice"]);
 }

@@ -9,7 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use super::{SENDING, batch, gateway, keys, pair, table};
+use super::kinds::*;
+use super::{batch_of, gateway, pair};
 
 /// Keeps every field of every event and span as text.
 #[derive(Clone, Default)]
@@ -52,22 +53,26 @@ impl Subscriber for Everything {
 async fn logs_name_templates_and_masked_numbers_only() {
     let written = Everything::default();
     let _guard = tracing::subscriber::set_default(written.clone());
-    let mut login = Batch { template: TemplateKey::new("login"), ..batch(1) };
-    login.recipients[0].variables = vec![("code".into(), "271828".into())];
-    login.recipients[0].text = "验证码271828".into();
+    let login = |kind| {
+        let mut login = Batch { template: TemplateKey::new("login"), ..batch_of(kind, 1) };
+        login.recipients[0].variables = vec![("code".into(), "271828".into())];
+        login.recipients[0].text = "验证码271828".into();
+        login
+    };
     for kind in SENDING {
         let (provider, gateway) = pair(kind).await;
         for fault in [Fault::NumberInvalid, Fault::HalfAnswer, Fault::Cut] {
             provider.fail_next(fault);
-            gateway.send(&login).await;
+            gateway.send(&login(kind)).await;
         }
-        gateway.send(&login).await;
+        gateway.send(&login(kind)).await;
+        assert!(format!("{:?}", login(kind)).contains(mask(kind)), "{kind}");
         assert!(!written.0.lock().unwrap().contains(keys(kind).1), "{kind}: the key");
     }
-    gateway(table("log", "", "")).send(&login).await;
+    gateway(table("log", "", "")).send(&login("log")).await;
     let text = written.0.lock().unwrap().clone();
     assert!(text.contains("139****0000") && text.contains("login"), "{text}");
-    for secret in ["13900000000", "271828", "%E", "Signature="] {
+    for secret in ["13900000000", "p00000@", "271828", "%E", "Signature=", "Basic ", "AUTH PLAIN "] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 }

@@ -7,11 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mashang_domain::delivery::Outcome;
-use mashang_notifier::receipt::ReceiptFormat;
+use mashang_notifier::gateway::{Site, build, machine_time};
+use mashang_notifier::receipt::{Receipt, ReceiptFormat};
 use serde_json::{Value, json};
 
-use super::receipts::Receiver;
-use super::{SENDING, batch, gateway, keys, on_the_wire, recipient, table, word, words};
+use super::kinds::*;
+use super::receipts::{Receiver, is_of};
+use super::{batch, gateway, recipient, word, words};
 
 struct Outside {
     process: Child,
@@ -31,6 +33,8 @@ impl Outside {
             .args([&file, "--port", "0", "--hang", "3"])
             .args(["--cred", &cred("aliyun", "aliyun_sms", keys("aliyun_sms").0)])
             .args(["--cred", &cred("tencent", "tencent_sms", keys("tencent_sms").0)])
+            .args(["--cred", &cred("twilio", "twilio_sms", keys("twilio_sms").0)])
+            .args(["--cred", &cred("huawei", "huawei_sms", keys("huawei_sms").0)])
             .args(["--cred", &cred("webhook", "webhook_sms", "ours")])
             .stdout(Stdio::piped())
             .spawn()
@@ -65,7 +69,7 @@ impl Drop for Outside {
     }
 }
 
-/// Last four digits, the outcome at Aliyun and Tencent and at a webhook, whether the message went out.
+/// Last four digits, the outcome at the Chinese clouds and at the others, whether the message went out.
 const FAULTS: [(&str, &str, &str, bool); 16] = [
     ("0598", "unknown", "unknown", true),
     ("0597", "unknown", "unknown", true),
@@ -88,15 +92,21 @@ const FAULTS: [(&str, &str, &str, bool); 16] = [
 #[tokio::test]
 async fn accepted_messages_stand_in_its_books() {
     let Some(outside) = Outside::start() else { return };
-    for kind in SENDING {
+    for kind in by_http() {
         outside.post("/_reset", json!({})).await;
         let gateway = gateway(table(kind, &outside.url, keys(kind).1));
         assert_eq!(words(&gateway.send(&batch(3)).await), ["accepted"; 3], "{kind}");
         for (person, told) in batch(3).recipients.iter().zip(gateway.sent_references(&batch(3))) {
-            let rows = outside.sent(&person.phone.reveal()[3..]).await;
+            let rows = outside.sent(&person.to.reveal()[3..]).await;
             assert_eq!(rows.len(), 1, "{kind}");
-            assert_eq!(rows[0]["params"], on_the_wire(kind, &person.variables[0].1), "{kind}");
-            assert_eq!((&rows[0]["out_id"], &rows[0]["template"]), (&json!(told), &json!("T_2")), "{kind}");
+            let said = on_the_wire(kind, &person.variables[0].1);
+            let (params, template) = match kind {
+                "twilio_voice" => (json!({ "Twiml": said["twiml"] }), json!(null)),
+                "twilio_sms" => (said, json!(null)),
+                _ => (said, json!("T_2")),
+            };
+            assert_eq!(rows[0]["params"], params, "{kind}");
+            assert_eq!((&rows[0]["out_id"], &rows[0]["template"]), (&json!(told), &template), "{kind}");
         }
     }
 }
@@ -104,15 +114,15 @@ async fn accepted_messages_stand_in_its_books() {
 #[tokio::test]
 async fn its_faults_become_the_right_outcomes() {
     let Some(outside) = Outside::start() else { return };
-    for kind in SENDING {
+    for kind in by_http() {
         outside.post("/_reset", json!({})).await;
         let gateway = gateway(table(kind, &outside.url, keys(kind).1));
-        for (digits, at_cloud, at_webhook, goes_out) in FAULTS {
+        for (digits, at_cloud, elsewhere, goes_out) in FAULTS {
             let phone = format!("1990000{digits}");
             let mut one = batch(1);
             one.recipients = vec![recipient(&phone, &format!("f{digits}"), "金马坊")];
             let outcome = gateway.send(&one).await.remove(0);
-            let expected = if kind.starts_with("webhook") { at_webhook } else { at_cloud };
+            let expected = if matches!(provider(kind), "webhook" | "twilio") { elsewhere } else { at_cloud };
             assert_eq!(word(&outcome), expected, "{kind} {digits}: {outcome:?}");
             assert_eq!(
                 outside.sent(&phone).await.len(),
@@ -120,9 +130,9 @@ async fn its_faults_become_the_right_outcomes() {
                 "{kind} {digits}: sent once or not"
             );
             if let ("1429", Outcome::Rejected { retry_after_ms, .. }) = (digits, &outcome) {
-                let delay = match kind.split_once('_') {
-                    Some(("aliyun", _)) => Some(200),
-                    Some(("webhook", _)) => Some(1_000),
+                let delay = match provider(kind) {
+                    "aliyun" => Some(200),
+                    "webhook" | "twilio" => Some(1_000),
                     _ => None,
                 };
                 assert_eq!(*retry_after_ms, delay, "{kind}");
@@ -152,14 +162,19 @@ async fn its_receipts_are_understood() {
         ("aliyun_voice", ReceiptFormat::AliyunVoice),
         ("tencent_sms", ReceiptFormat::TencentSms),
         ("tencent_voice", ReceiptFormat::TencentVoice),
+        ("twilio_sms", ReceiptFormat::Twilio),
+        ("twilio_voice", ReceiptFormat::Twilio),
+        ("huawei_sms", ReceiptFormat::HuaweiSms),
     ] {
         let receiver = Receiver::start(format);
-        outside.post("/_config", json!({"callbacks": {kind: receiver.url}})).await;
-        let gateway = gateway(table(kind, &outside.url, keys(kind).1));
+        outside.post("/_config", json!({"callbacks": {kind: receiver.url()}})).await;
+        let site = Site::new(machine_time(), &receiver.base);
+        let gateway = build(&[table(kind, &outside.url, keys(kind).1)], &site).unwrap().swap_remove(0);
         let mut three = batch(3);
         three.recipients[1] = recipient("19900008001", "off", "翠湖 A+B*~");
         three.recipients[2] = recipient("19900008004", "twice", "翠湖 A+B*~");
-        assert_eq!(words(&gateway.send(&three).await), ["accepted"; 3], "{kind}");
+        let outcomes = gateway.send(&three).await;
+        assert_eq!(words(&outcomes), ["accepted"; 3], "{kind}");
         for _ in 0..100 {
             if receiver.receipts().len() >= 4 {
                 break;
@@ -167,14 +182,17 @@ async fn its_receipts_are_understood() {
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
         let receipts = receiver.receipts();
-        let of = |n: usize| {
-            receipts.iter().filter(|r| r.phone.as_ref() == Some(&three.recipients[n].phone)).count()
+        // Huawei names the message and not the number.
+        let is_to = |r: &Receipt, n: usize| match &r.phone {
+            Some(_) => is_of(r, &three.recipients[n]),
+            None => outcomes[n] == Outcome::Accepted { provider_id: r.provider_id.clone() },
         };
+        let of = |n: usize| receipts.iter().filter(|r| is_to(r, n)).count();
         assert_eq!((of(0), of(1), of(2)), (1, 1, 2), "{kind}");
         for receipt in &receipts {
-            let off = receipt.phone.as_ref() == Some(&three.recipients[1].phone);
+            let off = is_to(receipt, 1);
             assert_eq!(receipt.delivered, !off, "{kind}: {receipt:?}");
-            assert!(receipt.at.is_some(), "{kind}: {receipt:?}");
+            assert_eq!(receipt.at.is_some(), provider(kind) != "twilio", "{kind}: {receipt:?}");
             assert_eq!(receipt.reference.is_some(), kind != "tencent_voice", "{kind}: {receipt:?}");
         }
     }

@@ -1,19 +1,16 @@
 //! Aliyun's side: verifies ACS3-HMAC-SHA256 from the raw request, then answers as dysmsapi and dyvmsapi do.
 
-use std::collections::BTreeMap;
-
 use actix_web::HttpRequest;
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::form::{Parameters, escape, pairs};
 use super::{Accepted, Answer, Fault, KEY_ID, KEY_SECRET, RETRY_AFTER_MS, State, e164};
 
 /// The provider refuses clocks that are further off, in seconds.
 const SKEW_SECS: i64 = 15 * 60;
-
-type Parameters = BTreeMap<String, String>;
 
 pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (Answer, Option<Fault>) {
     if let Err(code) = verify(request, body) {
@@ -23,14 +20,48 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
     if !state.nonces.insert(nonce) {
         return (refusal(400, "SignatureNonceUsed"), None);
     }
-    state.calls += 1;
     let mut parameters = pairs(request.query_string());
     parameters.extend(pairs(std::str::from_utf8(body).unwrap_or_default()));
     let api = header(request, "x-acs-action");
+    if api == "QuerySendDetails" {
+        return details(&parameters, state);
+    }
+    state.calls += 1;
     match messages(api, &parameters) {
         Ok(messages) => take(api, messages, state),
         Err(code) => (refusal(200, code), None),
     }
+}
+
+/// What became of the messages to a number on a day, or of one of them.
+fn details(parameters: &Parameters, state: &mut State) -> (Answer, Option<Fault>) {
+    state.questions += 1;
+    let get = |name: &str| parameters.get(name).map_or("", String::as_str);
+    let is_day = get("SendDate").len() == 8 && get("SendDate").bytes().all(|b| b.is_ascii_digit());
+    let page: u32 = get("PageSize").parse().unwrap_or_default();
+    if !is_day || !(1..=50).contains(&page) || get("CurrentPage") != "1" {
+        return (refusal(200, "isv.INVALID_PARAMETERS"), None);
+    }
+    let phone = e164(get("PhoneNumber"));
+    let fault = state.fault(std::slice::from_ref(&phone));
+    if let Some(refused) = fault.filter(|fault| !fault.accepts()) {
+        return (refused_for(refused), fault);
+    }
+    let of_number =
+        |m: &&Accepted| m.phone == phone && (get("BizId").is_empty() || get("BizId") == m.provider_id);
+    let (status, code) = match state.ends.get(&phone) {
+        None => (1, ""),
+        Some(false) => (2, "MOBILE_NOT_ON_SERVICE"),
+        Some(true) => (3, "DELIVERED"),
+    };
+    let detail = |m: &Accepted| {
+        json!({"PhoneNum": get("PhoneNumber"), "SendStatus": status, "ErrCode": code, "TemplateCode": m.template,
+            "Content": "【码上】..", "SendDate": "2020-02-12 12:00:00", "ReceiveDate": "2020-02-12 12:00:03", "OutId": m.reference})
+    };
+    let all: Vec<Value> = state.accepted.iter().filter(of_number).map(detail).collect();
+    let body = json!({"Code": "OK", "Message": "OK", "RequestId": "R", "TotalCount": all.len().to_string(),
+        "SmsSendDetailDTOs": {"SmsSendDetailDTO": all}});
+    (Answer::new(200, body), fault)
 }
 
 fn take(api: &str, mut messages: Vec<Accepted>, state: &mut State) -> (Answer, Option<Fault>) {
@@ -64,7 +95,8 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::Hang
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => refusal(500, "InternalError"),
+        | Fault::CutJson
+        | Fault::Redirect => refusal(500, "InternalError"),
     }
 }
 
@@ -165,39 +197,4 @@ fn fresh(date: &str) -> Result<(), &'static str> {
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Names and values of a query or a form, decoded and sorted.
-fn pairs(text: &str) -> Parameters {
-    let split = text
-        .split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| part.split_once('=').unwrap_or((part, "")));
-    split.map(|(name, value)| (unescape(name), unescape(value))).collect()
-}
-
-fn unescape(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(if bytes[i] == b'+' { b' ' } else { bytes[i] });
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn escape(text: &str) -> String {
-    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
-    text.bytes()
-        .map(|b| if unreserved(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
 }

@@ -1,12 +1,16 @@
-//! A provider to test against: SMS and voice calls of Aliyun and of Tencent and a webhook gateway, on one port of this
-//! host.
+//! A provider to test against: SMS and calls of Aliyun, Tencent, Twilio and Huawei and a webhook gateway, on one port of
+//! this host, and a mail server on another.
 //!
 //! It shares no code with the gateways: it verifies every signature from the raw request, remembers what it accepted, fails
 //! as it is told ([`Fault`]), and pushes receipts.
 
 mod aliyun;
+mod form;
+mod huawei;
 mod receipts;
+mod smtp;
 mod tencent;
+mod twilio;
 mod webhook;
 
 use std::any::Any;
@@ -22,6 +26,10 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use futures_util::stream;
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use twilio::TWILIO_ACCOUNT;
 
 pub const KEY_ID: &str = "fakeKeyId";
 pub const KEY_SECRET: &str = "fakeKeySecret";
@@ -33,9 +41,10 @@ const HANG: Duration = Duration::from_secs(20);
 /// One message to one person that the provider took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `SendTtsVoice`, `webhook/sms` or `webhook/voice`.
+    /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `SendTtsVoice`, `Messages`, `Calls`, `batchSendSms`, `batchSendDiffSms`,
+    /// `webhook/sms`, `webhook/voice` or `smtp`.
     pub api: String,
-    /// E.164.
+    /// E.164, or an e-mail address.
     pub phone: String,
     pub template: String,
     pub variables: Value,
@@ -66,6 +75,8 @@ pub enum Fault {
     HalfAnswer,
     /// Accepted; the JSON ends in the middle, with a right length.
     CutJson,
+    /// Sent elsewhere, to where everything is accepted; nothing accepted here.
+    Redirect,
 }
 
 /// The delay that [`Fault::Throttled`] asks for, in milliseconds.
@@ -91,7 +102,12 @@ struct State {
     /// For every call that has this number (E.164) in it.
     by_phone: HashMap<String, Fault>,
     nonces: HashSet<String>,
-    /// First answers by `webhook-id`.
+    /// How messages to a number ended, for who asks.
+    ends: HashMap<String, bool>,
+    /// Ids of messages whose receipts were fetched.
+    fetched: HashSet<String>,
+    questions: usize,
+    /// First answers by `webhook-id` or Message-ID.
     answered: HashMap<String, Value>,
     calls: usize,
 }
@@ -99,6 +115,8 @@ struct State {
 /// A running provider; stops when dropped.
 pub struct FakeProvider {
     url: String,
+    smtp_port: u16,
+    mail: JoinHandle<()>,
     state: Arc<Mutex<State>>,
     server: ServerHandle,
 }
@@ -117,6 +135,9 @@ impl FakeProvider {
                 .app_data(web::PayloadConfig::new(1 << 20))
                 .route("/", web::post().to(root_call))
                 .route("/webhook/{channel}", web::post().to(webhook_call))
+                .route("/2010-04-01/{resource:.*}", web::post().to(twilio_call))
+                .route("/sms/{api}/v1", web::post().to(huawei_call))
+                .route("/elsewhere", web::route().to(elsewhere))
         })
         .on_connect(keep_socket)
         .workers(1)
@@ -126,11 +147,19 @@ impl FakeProvider {
         let running = server.run();
         let handle = running.handle();
         tokio::spawn(running);
-        Ok(Self { url, state, server: handle })
+        let mail = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let smtp_port = mail.local_addr()?.port();
+        let mail = tokio::spawn(smtp::serve(mail, Arc::clone(&state)));
+        Ok(Self { url, smtp_port, mail, state, server: handle })
     }
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Of the mail server, on the loopback, without TLS.
+    pub fn smtp_port(&self) -> u16 {
+        self.smtp_port
     }
 
     /// All accepted messages, oldest first.
@@ -153,6 +182,16 @@ impl FakeProvider {
         lock(&self.state).by_phone.insert(phone.to_owned(), fault);
     }
 
+    /// Messages to this number (E.164) have ended so, for who asks; until then they are on their way.
+    pub fn ends_for(&self, phone: &str, delivered: bool) {
+        lock(&self.state).ends.insert(phone.to_owned(), delivered);
+    }
+
+    /// Questions about messages, with a good signature.
+    pub fn questions(&self) -> usize {
+        lock(&self.state).questions
+    }
+
     /// Posts a receipt for every accepted message to `url`, as the provider of the api would; says how many.
     pub async fn push_receipts(&self, api: &str, delivered: bool, url: &str) -> anyhow::Result<usize> {
         let messages: Vec<Accepted> = self.accepted().into_iter().filter(|a| a.api == api).collect();
@@ -163,6 +202,7 @@ impl FakeProvider {
 
 impl Drop for FakeProvider {
     fn drop(&mut self) {
+        self.mail.abort();
         let server = self.server.clone();
         tokio::spawn(async move { server.stop(false).await });
     }
@@ -207,6 +247,22 @@ async fn webhook_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State
     respond(&request, answer, fault).await
 }
 
+async fn twilio_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = twilio::answer(&request, &body, &mut lock(&state));
+    respond(&request, answer, fault).await
+}
+
+async fn huawei_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = huawei::answer(&request, &body, &mut lock(&state));
+    respond(&request, answer, fault).await
+}
+
+/// Where a redirect leads; nobody must come here.
+async fn elsewhere(state: Data<Mutex<State>>) -> HttpResponse {
+    lock(&state).calls += 1;
+    HttpResponse::Ok().finish()
+}
+
 impl State {
     /// The fault of a call to these numbers.
     fn fault(&mut self, phones: &[String]) -> Option<Fault> {
@@ -233,6 +289,9 @@ async fn respond(request: &HttpRequest, answer: Answer, fault: Option<Fault>) ->
         Some(Fault::Hang) => {
             tokio::time::sleep(HANG).await;
             response.finish()
+        }
+        Some(Fault::Redirect) => {
+            HttpResponse::TemporaryRedirect().insert_header(("location", "/elsewhere")).finish()
         }
         Some(Fault::HtmlError) => {
             HttpResponse::BadGateway().content_type("text/html").body("<html>502</html>")

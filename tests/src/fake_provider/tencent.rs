@@ -17,15 +17,51 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
     if let Err(code) = verify(request, body) {
         return (refusal(code), None);
     }
-    state.calls += 1;
     let Ok(parameters) = serde_json::from_slice::<Value>(body) else {
         return (refusal("InvalidParameter"), None);
     };
+    let action = header(request, "x-tc-action");
+    if action.starts_with("Pull") && header(request, "x-tc-version") == "2021-01-11" {
+        return pull(action, &parameters, state);
+    }
+    state.calls += 1;
     match (header(request, "x-tc-action"), header(request, "x-tc-version")) {
         ("SendSms", "2021-01-11") => send_sms(&parameters, state),
         ("SendTtsVoice", "2020-09-02") => call(&parameters, state),
         _ => (refusal("InvalidAction"), None),
     }
+}
+
+/// How messages ended: those to a number, or whatever was not fetched before.
+fn pull(action: &str, parameters: &Value, state: &mut State) -> (Answer, Option<Fault>) {
+    state.questions += 1;
+    let limit = parameters["Limit"].as_u64().unwrap_or_default();
+    if !(1..=100).contains(&limit) || !parameters["SmsSdkAppId"].is_string() {
+        return (refusal("InvalidParameter"), None);
+    }
+    let phone = parameters["PhoneNumber"].as_str();
+    if (action == "PullSmsSendStatusByPhoneNumber") != (phone.is_some() && parameters["BeginTime"].is_i64()) {
+        return (refusal("MissingParameter"), None);
+    }
+    let fault = phone.and_then(|phone| state.fault(&[phone.to_owned()]));
+    if let Some(code) = fault.and_then(refuses_call) {
+        return (refusal(code), fault);
+    }
+    let mut all = Vec::new();
+    for message in &state.accepted {
+        let Some(delivered) = state.ends.get(&message.phone) else { continue };
+        let wanted = match phone {
+            Some(phone) => message.phone == phone,
+            None => state.fetched.insert(message.provider_id.clone()),
+        };
+        if wanted {
+            all.push(json!({"UserReceiveTime": 1_581_480_003, "CountryCode": "86", "SubscriberNumber": &message.phone[3..],
+                "PhoneNumber": message.phone, "SerialNo": message.provider_id, "SessionContext": message.reference,
+                "ReportStatus": if *delivered { "SUCCESS" } else { "FAIL" },
+                "Description": if *delivered { "DELIVRD" } else { "用户关机" }}));
+        }
+    }
+    (Answer::new(200, json!({"Response": {"PullSmsSendStatusSet": all, "RequestId": "R"}})), fault)
 }
 
 fn send_sms(parameters: &Value, state: &mut State) -> (Answer, Option<Fault>) {
@@ -92,7 +128,9 @@ fn message(api: &str, number: &str, parameters: &Value, id: &str) -> Accepted {
 fn refuses_call(fault: Fault) -> Option<&'static str> {
     match fault {
         Fault::Throttled => Some("RequestLimitExceeded"),
-        Fault::ServerError | Fault::HtmlError | Fault::Cut | Fault::Hang => Some("InternalError.Timeout"),
+        Fault::ServerError | Fault::HtmlError | Fault::Cut | Fault::Hang | Fault::Redirect => {
+            Some("InternalError.Timeout")
+        }
         Fault::NumberInvalid
         | Fault::FrequencyLimited
         | Fault::Account
@@ -117,7 +155,8 @@ fn of_number(fault: Fault) -> Option<&'static str> {
         | Fault::Hang
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => None,
+        | Fault::CutJson
+        | Fault::Redirect => None,
     }
 }
 

@@ -56,7 +56,8 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::Hang
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => refusal(500, "internal_error"),
+        | Fault::CutJson
+        | Fault::Redirect => refusal(500, "internal_error"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! at once. A claim bumps the epoch; whatever is written for a claim afterwards is fenced by epoch and owner, so that a
 //! worker that woke up too late changes nothing.
 
+mod asked;
 mod claim;
 mod dead_letter;
 mod login;
@@ -12,6 +13,7 @@ mod record;
 mod sweep;
 mod tally;
 
+pub use asked::{Ask, Asked, acknowledge, people_of, take_to_ask};
 pub use claim::{Claim, NewAttempt, Unanswered, claim, logins, people, unanswered, write_attempts};
 pub use dead_letter::{dead_letters, of_alert, resend};
 pub use login::enqueue_login;

@@ -140,7 +140,7 @@ async fn note(
     });
     let raw = Raw::new(tx, "WITH o (reference, outcome, code, provider_id) AS (").rows(rows).sql(
         ") UPDATE attempt SET outcome = CASE attempt.outcome WHEN 'delivered' THEN attempt.outcome ELSE o.outcome END, \
-         code = o.code, provider_id = COALESCE(attempt.provider_id, o.provider_id), finished_at = COALESCE(attempt.finished_at, ",
+         code = o.code, provider_id = COALESCE(attempt.provider_id, NULLIF(o.provider_id, '')), finished_at = COALESCE(attempt.finished_at, ",
     );
     let raw = raw.bind(now).sql(") FROM o WHERE attempt.reference = o.reference");
     tx.execute_raw(raw.done()).await.map(|_| ())

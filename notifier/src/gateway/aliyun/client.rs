@@ -4,17 +4,18 @@ use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{ErrorClass, Outcome};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::errors::{Verdict, verdict};
-use super::sign::{AcsRequest, encode_pairs};
-use crate::gateway::Now;
+use super::sign::AcsRequest;
 use crate::gateway::account::Account;
+use crate::gateway::form::{FORM, encode_pairs};
 use crate::gateway::http::{self, Answer, Exchange};
 use crate::gateway::registry::BuildError;
+use crate::gateway::{NoAnswer, Now};
 
 const VERSION: &str = "2017-05-25";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// An account's access to one service.
 pub(super) struct AcsClient {
@@ -36,8 +37,27 @@ impl AcsClient {
         Ok(Self { account: Account::new(settings)?, now })
     }
 
-    /// Makes one call. Every call has a nonce and a time of its own, so that a repeat is signed anew.
+    /// Makes one call that sends.
     pub(super) async fn call(&self, call: Call<'_>) -> Outcome {
+        read(self.exchange(call).await)
+    }
+
+    /// Makes one call that asks.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, NoAnswer> {
+        let answer = match self.exchange(call).await {
+            Exchange::Answered(answer) => answer,
+            other @ (Exchange::NotSent | Exchange::Lost(_)) => return Err(read(other).into()),
+        };
+        let code = serde_json::from_slice::<Reply>(&answer.body).map(|reply| reply.code);
+        match (code.as_deref(), serde_json::from_slice(&answer.body)) {
+            (Ok("OK"), Ok(found)) if answer.status < 300 => Ok(found),
+            (Ok("OK"), _) => Err(NoAnswer::Lost(format!("unreadable_answer_{}", answer.status))),
+            _ => Err(read(Exchange::Answered(answer)).into()),
+        }
+    }
+
+    /// Every call has a nonce and a time of its own, so that a repeat is signed anew.
+    async fn exchange(&self, call: Call<'_>) -> Exchange {
         let nonce = Uuid::new_v4().simple().to_string();
         let body = encode_pairs(call.form);
         let request = AcsRequest {
@@ -61,7 +81,7 @@ impl AcsClient {
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
-        read(http::exchange(builder.body(body)).await)
+        http::exchange(builder.body(body)).await
     }
 }
 

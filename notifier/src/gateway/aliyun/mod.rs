@@ -5,6 +5,7 @@
 
 mod client;
 mod errors;
+mod query;
 pub mod sign;
 mod sms;
 mod voice;
@@ -12,11 +13,8 @@ mod voice;
 pub use sms::AliyunSms;
 pub use voice::AliyunVoice;
 
-use mashang_domain::person::Phone;
-
 /// Mainland numbers travel without their country code, others as country code and number, without the plus.
-fn wire_number(phone: &Phone) -> &str {
-    let e164 = phone.reveal();
+fn wire_number(e164: &str) -> &str {
     e164.strip_prefix("+86").unwrap_or_else(|| e164.trim_start_matches('+'))
 }
 
@@ -26,12 +24,8 @@ mod tests {
 
     #[test]
     fn numbers_travel_without_plus_and_mainland_code() {
-        for (given, wire) in [
-            ("13800138000", "13800138000"),
-            ("+8613800138000", "13800138000"),
-            ("+85251234567", "85251234567"),
-        ] {
-            assert_eq!(wire_number(&Phone::parse(given).expect("parses")), wire);
+        for (given, wire) in [("+8613800138000", "13800138000"), ("+85251234567", "85251234567")] {
+            assert_eq!(wire_number(given), wire);
         }
     }
 }

@@ -6,17 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use data_encoding::HEXLOWER;
-use hmac::Mac;
 use mashang_domain::time::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sha2::{Digest, Sha256};
 
-use crate::standard_webhooks::hmac_sha256;
+use crate::gateway::digest::{hex_hmac, hex_sha256};
+use crate::gateway::form::encode_pairs;
 
 pub const ALGORITHM: &str = "ACS3-HMAC-SHA256";
-
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A request as it will be sent, before it is signed.
 #[derive(Debug, Clone)]
@@ -80,9 +75,7 @@ pub fn string_to_sign(canonical_request: &str) -> String {
 
 /// HMAC-SHA256 with the access key secret, in lower-case hex.
 pub fn signature(secret: &str, string_to_sign: &str) -> String {
-    let mut mac = hmac_sha256(secret.as_bytes());
-    mac.update(string_to_sign.as_bytes());
-    HEXLOWER.encode(&mac.finalize().into_bytes())
+    hex_hmac(secret.as_bytes(), string_to_sign)
 }
 
 /// The value of the `Authorization` header.
@@ -95,35 +88,15 @@ pub fn signed_headers(headers: &BTreeMap<String, String>) -> String {
     headers.keys().map(String::as_str).collect::<Vec<_>>().join(";")
 }
 
-/// Names and values escaped as the canonical form wants it. A query or a form may be sent so, too.
-pub fn encode_pairs(pairs: &[(&str, &str)]) -> String {
-    let escape = |text| utf8_percent_encode(text, ESCAPED);
-    pairs
-        .iter()
-        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
-        .collect::<Vec<_>>()
-        .join("&")
-}
-
 fn sorted<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs = pairs.to_vec();
     pairs.sort_unstable();
     pairs
 }
 
-fn hex_sha256(bytes: &[u8]) -> String {
-    HEXLOWER.encode(&Sha256::digest(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes_all_but_the_unreserved() {
-        let given = [("k e", "a+b *~'()!/号"), ("x", "-_.")];
-        assert_eq!(encode_pairs(&given), "k%20e=a%2Bb%20%2A~%27%28%29%21%2F%E5%8F%B7&x=-_.");
-    }
 
     #[test]
     fn the_time_has_whole_seconds() {

@@ -18,7 +18,7 @@ use super::{errors, wire_number};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
+use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
 
 /// Numbers in one SendSms call. The provider takes 1,000, but a request line of that length has not been tried.
 const MAX_SAME: usize = 500;
@@ -27,8 +27,8 @@ const MAX_DIFFERENT: usize = 100;
 
 /// The SMS side of an account.
 pub struct AliyunSms {
-    name: String,
-    client: AcsClient,
+    pub(super) name: String,
+    pub(super) client: AcsClient,
     sign_name: String,
     templates: Templates,
     max_batch: usize,
@@ -80,7 +80,7 @@ impl AliyunSms {
 
     async fn send_sms(&self, template: &str, recipients: &[Recipient]) -> Outcome {
         let Some(first) = recipients.first() else { return Outcome::rejected(ErrorClass::Retry, "empty") };
-        let numbers = recipients.iter().map(|r| wire_number(&r.phone)).collect::<Vec<_>>().join(",");
+        let numbers = recipients.iter().map(|r| wire_number(r.to.reveal())).collect::<Vec<_>>().join(",");
         let param = json_text(&Variables(&first.variables));
         let mut query = vec![
             ("PhoneNumbers", numbers.as_str()),
@@ -96,7 +96,7 @@ impl AliyunSms {
 
     async fn send_batch_sms(&self, template: &str, recipients: &[Recipient]) -> Outcome {
         let Some(first) = recipients.first() else { return Outcome::rejected(ErrorClass::Retry, "empty") };
-        let numbers = json_text(&recipients.iter().map(|r| wire_number(&r.phone)).collect::<Vec<_>>());
+        let numbers = json_text(&recipients.iter().map(|r| wire_number(r.to.reveal())).collect::<Vec<_>>());
         let signs = json_text(&vec![self.sign_name.as_str(); recipients.len()]);
         let params = json_text(&recipients.iter().map(|r| Variables(&r.variables)).collect::<Vec<_>>());
         let query = [("TemplateCode", template), ("OutId", first.reference.as_str())];
@@ -144,6 +144,10 @@ impl Gateway for AliyunSms {
 
     fn receipt_match(&self) -> ReceiptMatch {
         ReceiptMatch::ProviderIdAndPhone
+    }
+
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 
     fn sent_references(&self, batch: &Batch) -> Vec<String> {

@@ -42,7 +42,7 @@ impl AliyunVoice {
         }
         let param = json_text(&Variables(&recipient.variables));
         let mut query = vec![
-            ("CalledNumber", wire_number(&recipient.phone)),
+            ("CalledNumber", wire_number(recipient.to.reveal())),
             ("TtsCode", template),
             ("OutId", &recipient.reference),
         ];

@@ -5,6 +5,7 @@
 
 mod client;
 mod errors;
+mod query;
 pub mod sign;
 mod sms;
 mod voice;

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use data_encoding::HEXLOWER;
-use hmac::Mac;
 use mashang_domain::time::Timestamp;
-use sha2::{Digest, Sha256};
 
-use crate::standard_webhooks::hmac_sha256;
+use crate::gateway::digest::{hex_sha256, hmac};
 
 pub const ALGORITHM: &str = "TC3-HMAC-SHA256";
 pub const CONTENT_TYPE: &str = "application/json; charset=utf-8";
@@ -78,16 +76,6 @@ impl TcRequest<'_> {
     fn date(&self) -> String {
         self.now.to_chrono().format("%Y-%m-%d").to_string()
     }
-}
-
-fn hmac(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = hmac_sha256(key);
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex_sha256(bytes: &[u8]) -> String {
-    HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

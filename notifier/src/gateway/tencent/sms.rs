@@ -14,15 +14,17 @@ use super::client::{Service, TcClient};
 use super::{errors, values};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
+use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
 
 /// Numbers in one call.
 const MOST: usize = 200;
 
 /// The SMS side of an account.
 pub struct TencentSms {
-    name: String,
-    client: TcClient,
+    pub(super) name: String,
+    pub(super) client: TcClient,
+    /// Whether receipts wait there for whoever fetches them.
+    pub(super) fetches: bool,
     sign_name: String,
     templates: Templates,
     max_batch: usize,
@@ -62,6 +64,7 @@ impl TencentSms {
         Ok(Self {
             name: settings.name.clone(),
             client: TcClient::new(settings, service, now)?,
+            fetches: settings.fetch_receipts,
             sign_name: required(settings, "sign_name", &settings.sign_name)?,
             templates: Templates::of(settings),
             max_batch: settings.max_batch.clamp(1, MOST),
@@ -91,7 +94,7 @@ impl TencentSms {
     async fn send_sms(&self, template: &str, recipients: &[Recipient]) -> Result<Vec<Outcome>, Outcome> {
         let Some(first) = recipients.first() else { return Ok(Vec::new()) };
         let body = SendSms {
-            phone_number_set: recipients.iter().map(|r| r.phone.reveal()).collect(),
+            phone_number_set: recipients.iter().map(|r| r.to.reveal()).collect(),
             sms_sdk_app_id: &self.client.app_id,
             template_id: template,
             sign_name: &self.sign_name,
@@ -104,12 +107,12 @@ impl TencentSms {
 }
 
 fn domestic(recipient: &Recipient) -> bool {
-    recipient.phone.reveal().starts_with("+86")
+    recipient.to.reveal().starts_with("+86")
 }
 
 /// The status of a recipient: at its own place, and for its own number. Anything else proves nothing.
 fn of_number(statuses: &[Status], place: usize, recipient: &Recipient) -> Outcome {
-    let own = statuses.get(place).filter(|s| s.phone_number == recipient.phone.reveal());
+    let own = statuses.get(place).filter(|s| s.phone_number == recipient.to.reveal());
     match own {
         Some(status) if status.code == "Ok" && !status.serial_no.is_empty() => {
             Outcome::Accepted { provider_id: status.serial_no.clone() }
@@ -158,6 +161,10 @@ impl Gateway for TencentSms {
 
     fn receipt_match(&self) -> ReceiptMatch {
         ReceiptMatch::ProviderIdAndPhone
+    }
+
+    fn as_answering(&self) -> Option<&dyn Answering> {
+        Some(self)
     }
 
     fn sent_references(&self, batch: &Batch) -> Vec<String> {

@@ -65,7 +65,7 @@ impl TencentVoice {
     async fn call(&self, template: &str, recipient: &Recipient) -> Outcome {
         let body = SendTtsVoice {
             template_id: template,
-            called_number: recipient.phone.reveal(),
+            called_number: recipient.to.reveal(),
             voice_sdk_app_id: &self.client.app_id,
             template_param_set: values(recipient),
             play_times: 2,

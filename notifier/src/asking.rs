@@ -1,0 +1,168 @@
+//! Receipts that did not come are asked for.
+//!
+//! Where a provider answers ([`crate::gateway::Answering`]), lost answers and accepted messages without a receipt are asked
+//! about after `dispatch.ask_after_seconds`, and again after as long, at most `dispatch.ask_per_second` of them. What it says
+//! goes the way of pushed receipts. A message that turns out to be on its way is accepted, and so not sent again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mashang_domain::protection::audit::Purpose;
+use mashang_domain::time::{DAY, SECOND};
+use mashang_infra::keys::Field;
+use mashang_infra::store;
+use mashang_infra::store::delivery::{Ask, Asked};
+use sea_orm::DbErr;
+
+use crate::gateway::{Answer, NoAnswer, Question};
+use crate::receipt::Receipt;
+use crate::receipts;
+use crate::router::Road;
+use crate::service::Core;
+
+/// Between two passes.
+const EVERY: Duration = Duration::from_secs(5);
+/// Providers remember a week.
+const REMEMBERED: i64 = 7 * DAY;
+
+/// What a pass came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Passed {
+    pub asked: usize,
+    /// Receipts that were found and applied, fetched ones among them.
+    pub receipts: usize,
+    /// Lost answers that turned out to be on their way.
+    pub acknowledged: u64,
+    /// Questions without an answer.
+    pub failed: usize,
+}
+
+/// Asks until the soft stop; ends at once where nobody answers.
+pub async fn run(core: Arc<Core>) {
+    if core.settings.dispatch.ask_per_second == 0 || answering(&core).is_empty() {
+        return;
+    }
+    let heartbeat = core.life.heartbeat("asking");
+    loop {
+        match pass(&core).await {
+            Ok(passed) => {
+                heartbeat.beat();
+                if passed != Passed::default() {
+                    tracing::debug!(?passed, "asked for receipts");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "receipts could not be asked for"),
+        }
+        if core.life.soft.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The roads whose providers answer.
+fn answering(core: &Core) -> Vec<Arc<Road>> {
+    core.router.roads().iter().filter(|road| road.gateway.as_answering().is_some()).cloned().collect()
+}
+
+/// One pass: what waits to be fetched, then the questions that are due, at their pace.
+pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
+    let mut passed = Passed::default();
+    let roads = answering(core);
+    let mut found = Vec::new();
+    for road in &roads {
+        match fetch(road).await {
+            Ok(receipts) => found.extend(receipts),
+            Err(error) => complain(road.name(), &error, &mut passed),
+        }
+    }
+    let mut on_their_way = Vec::new();
+    let questions = questions(core, &roads).await?;
+    let pause = Duration::from_secs(1) / core.settings.dispatch.ask_per_second.max(1);
+    let mut silent: Vec<String> = Vec::new();
+    for (asked, question) in questions {
+        if core.life.soft.is_cancelled() {
+            break;
+        }
+        // Who throttles or is away is left alone until the next pass.
+        if silent.contains(&asked.gateway) {
+            continue;
+        }
+        passed.asked += 1;
+        match ask(core, &asked.gateway, &question).await {
+            Ok(Answer::Receipt(receipt)) => found.push(receipt),
+            Ok(Answer::OnItsWay) => on_their_way.push(asked.reference),
+            Ok(Answer::NotKnown) => {}
+            Err(error) => {
+                complain(&asked.gateway, &error, &mut passed);
+                silent.push(asked.gateway);
+            }
+        }
+        tokio::time::sleep(pause).await;
+    }
+    passed.receipts = receipts::apply(core, &found).await?.applied;
+    passed.acknowledged = acknowledge(core, &on_their_way).await?;
+    Ok(passed)
+}
+
+async fn fetch(road: &Road) -> Result<Vec<Receipt>, NoAnswer> {
+    match road.gateway.as_answering() {
+        Some(provider) => provider.fetch().await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn ask(core: &Core, gateway: &str, question: &Question) -> Result<Answer, NoAnswer> {
+    match core.router.by_name(gateway).and_then(|road| road.gateway.as_answering()) {
+        Some(provider) => provider.ask(question).await,
+        None => Ok(Answer::NotKnown),
+    }
+}
+
+fn complain(gateway: &str, error: &NoAnswer, passed: &mut Passed) {
+    passed.failed += 1;
+    metrics::counter!("mashang_asking_failures_total", "gateway" => gateway.to_owned()).increment(1);
+    tracing::warn!(gateway, %error, "a provider does not answer for its messages");
+}
+
+/// Takes what is due, and opens the numbers it was sent to.
+async fn questions(core: &Core, roads: &[Arc<Road>]) -> Result<Vec<(Asked, Question)>, DbErr> {
+    let (now, dispatch) = (core.clock.now(), &core.settings.dispatch);
+    let names: Vec<&str> = roads.iter().map(|road| road.name()).collect();
+    let before = now - dispatch.ask_after_seconds * SECOND;
+    let ask = Ask {
+        gateways: &names,
+        from: now - REMEMBERED.min(dispatch.receipt_wait_seconds * SECOND),
+        until: before,
+        asked_until: before,
+        now,
+        limit: u64::from(dispatch.ask_per_second) * EVERY.as_secs(),
+    };
+    let tx = core.db.begin_write().await?;
+    let due = store::delivery::take_to_ask(&*tx, &ask).await?;
+    tx.commit().await?;
+    let deliveries: Vec<_> = due.iter().map(|asked| asked.delivery_id).collect();
+    let people: HashMap<_, _> =
+        store::delivery::people_of(core.db.conn(), &deliveries).await?.into_iter().collect();
+    let question = |asked: Asked| {
+        let person = people.get(&asked.delivery_id)?;
+        let (field, sealed) = (Field::PersonPhone, &person.phone_sealed);
+        let phone =
+            core.keys.open_phone(field, person.id, person.key_version, sealed, Purpose::Alert).ok()?;
+        let (provider_id, told) = (asked.provider_id.clone(), asked.told.clone());
+        let question = Question { phone, provider_id, told, sent_at: asked.started_at };
+        Some((asked, question))
+    };
+    Ok(due.into_iter().filter_map(question).collect())
+}
+
+async fn acknowledge(core: &Core, references: &[String]) -> Result<u64, DbErr> {
+    if references.is_empty() {
+        return Ok(0);
+    }
+    let references: Vec<&str> = references.iter().map(String::as_str).collect();
+    let tx = core.db.begin_write().await?;
+    let moved = store::delivery::acknowledge(&*tx, &references, core.clock.now()).await?;
+    tx.commit().await?;
+    Ok(moved)
+}

@@ -1,0 +1,103 @@
+//! Receipts that did not come are asked for, at a bounded rate, and go the way of pushed ones.
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![allow(dead_code, reason = "the support of several tests")]
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use mashang_domain::delivery::DeliveryState::{Accepted, Delivered, Undelivered, Unknown};
+use mashang_domain::time::SECOND;
+use mashang_notifier::asking::Passed;
+use mashang_notifier::gateway::{Answer, NoAnswer, Question};
+use mashang_notifier::receipt::Receipt;
+use support::each;
+use support::gateway::{Act, Fake, shared};
+
+fn receipt(question: &Question, delivered: bool) -> Answer {
+    Answer::Receipt(Receipt {
+        gateway: "fake".into(),
+        phone: Some(question.phone.clone()),
+        provider_id: question.provider_id.clone().unwrap_or_default(),
+        reference: Some(question.told.clone()),
+        delivered,
+        code: "X".into(),
+        at: None,
+        duration_s: None,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_not_reported_is_asked_for() {
+    let settings = [("DISPATCH__ASK_PER_SECOND", "1000")];
+    each(&settings, async |bench| {
+        let people = bench.people(10).await;
+        // Of the last digit 0 and 1 the answer is lost; 1 never arrived there.
+        let (fake, gateway) =
+            shared(Fake::sms().script(|r, _| match r.to.reveal().as_bytes().last().unwrap() {
+                b'0' => Act::TakeAndLose,
+                b'1' => Act::Lose,
+                _ => Act::Take,
+            }));
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench
+            .until("all were called", async || {
+                bench.count(alert, Accepted).await + bench.count(alert, Unknown).await == 10
+            })
+            .await;
+        // From here on: the loop has found nobody to ask and has ended, so that the passes are ours.
+        fake.answer(|question| match question.phone.reveal().as_bytes().last().unwrap() {
+            b'0' => Ok(Answer::OnItsWay),
+            b'2' => Ok(receipt(question, true)),
+            b'3' => Ok(receipt(question, false)),
+            _ => Ok(Answer::NotKnown),
+        });
+        assert_eq!(running.notifier.ask().await.unwrap(), Passed::default(), "nothing is asked too early");
+        bench.hand.advance(130 * SECOND);
+        let passed = running.notifier.ask().await.unwrap();
+        assert_eq!(passed, Passed { asked: 10, receipts: 2, acknowledged: 1, failed: 0 }, "{}", bench.name);
+        for (state, count) in [(Unknown, 1), (Delivered, 1), (Undelivered, 1), (Accepted, 7)] {
+            assert_eq!(bench.count(alert, state).await, count, "{} {state}", bench.name);
+        }
+        {
+            let questions = fake.questions.lock().unwrap();
+            let lost = |q: &&Question| q.phone.reveal().ends_with(['0', '1']);
+            assert!(questions.iter().take(2).all(|q| lost(&q)), "lost answers come first");
+            assert!(questions.iter().all(|q| q.provider_id.is_none() == lost(&q)));
+        }
+        // Asked again only after as long; whoever is known to be on the way is not sent again when the wait is over.
+        assert_eq!(running.notifier.ask().await.unwrap(), Passed::default());
+        let calls = fake.calls.load(Ordering::SeqCst);
+        bench.hand.advance(700 * SECOND);
+        running.notifier.wake();
+        bench.until("a lost one was sent again", async || fake.calls.load(Ordering::SeqCst) > calls).await;
+        let times = fake.times();
+        assert!(times.len() == 9 && times.values().all(|n| *n == 1), "{}: {times:?}", bench.name);
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_rate_is_bounded_and_a_silent_provider_left_alone() {
+    let settings = [("DISPATCH__ASK_PER_SECOND", "1")];
+    each(&settings, async |bench| {
+        let people = bench.people(20).await;
+        let (fake, gateway) = shared(Fake::sms());
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench.until("all were called", async || bench.count(alert, Accepted).await == 20).await;
+        fake.answer(|_| Err(NoAnswer::Throttled));
+        bench.hand.advance(130 * SECOND);
+        let passed = running.notifier.ask().await.unwrap();
+        assert_eq!(passed, Passed { asked: 1, failed: 1, ..Passed::default() }, "{}", bench.name);
+        fake.answer(|question| Ok(receipt(question, true)));
+        let passed = running.notifier.ask().await.unwrap();
+        // One a second for the five seconds of a pass; those of the first pass were taken and wait their time.
+        assert_eq!((passed.asked, passed.receipts), (5, 5), "{}", bench.name);
+        assert_eq!(fake.questions.lock().unwrap().len(), 6);
+        running.stop().await;
+    })
+    .await;
+}
