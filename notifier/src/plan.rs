@@ -16,9 +16,20 @@ use mashang_infra::keys::{Field, KeyRing};
 use mashang_infra::store::delivery::{NewAttempt, Settled, Unanswered};
 use uuid::Uuid;
 
+use crate::bulkhead::{Berth, FULL_PAUSE};
 use crate::gateway::{Batch, Recipient, TemplateKey};
-use crate::router::{Choice, Road, Router, Wanted};
+use crate::road::Road;
+use crate::router::{Choice, Router, Wanted};
 use crate::text::{Text, text_of};
+
+/// Why a delivery waits, in its `code`.
+pub(crate) const GATEWAYS_SHUT: &str = "gateways_closed";
+pub(crate) const GATEWAYS_PAUSED: &str = "gateways_paused";
+const GATEWAYS_FULL: &str = "gateways_full";
+/// How long a warning waits at a time whose gateways are paused; the end of the pause wakes it.
+pub(crate) const PAUSED_WAIT: Duration = Duration::from_secs(60);
+/// How long a login code does.
+const LOGIN_PAUSE: Duration = Duration::from_secs(2);
 
 /// One delivery with everything its gateway needs.
 #[derive(Debug, Clone)]
@@ -51,6 +62,8 @@ pub(crate) struct Planned {
     pub(crate) batch: Batch,
     pub(crate) items: Vec<Item>,
     pub(crate) attempts: Vec<NewAttempt>,
+    /// The place of this task at the gateway; a login code needs none.
+    pub(crate) _berth: Option<Berth>,
 }
 
 /// What was read for a claim.
@@ -168,55 +181,100 @@ impl Planner<'_> {
             groups.entry(key).or_default().push_back(item);
         }
         let mut plan = Plan::default();
+        let mut berths = Berths::default();
         for group in groups.into_values() {
-            self.route_group(group, &mut plan);
+            self.route_group(group, &mut berths, &mut plan);
         }
         plan
     }
 
-    fn route_group(&self, mut group: VecDeque<Item>, plan: &mut Plan) {
+    fn route_group(&self, mut group: VecDeque<Item>, berths: &mut Berths, plan: &mut Plan) {
         while let Some(first) = group.front() {
-            let road = match self.choice(first) {
-                Choice::Road(road) => road,
-                Choice::Closed(road, _) if first.is_login() => road,
-                Choice::Closed(_, pause) => {
-                    plan.settled.extend(group.drain(..).map(|item| self.put_off(&item, pause)));
-                    return;
+            let (road, most) = match self.choice(first, &berths.full) {
+                Choice::Road(road) => {
+                    let most = road.gateway.max_batch().max(1);
+                    (road, most)
+                }
+                Choice::Probe(road) => (road, 1),
+                Choice::Shut(road, _) if first.is_login() => (road, 1),
+                Choice::Shut(_, pause) => return self.put_all_off(group, pause, GATEWAYS_SHUT, plan),
+                Choice::Paused if first.is_login() => {
+                    return self.put_all_off(group, LOGIN_PAUSE, GATEWAYS_PAUSED, plan);
+                }
+                Choice::Paused => return self.put_all_off(group, PAUSED_WAIT, GATEWAYS_PAUSED, plan),
+                Choice::None if !berths.full.is_empty() => {
+                    return self.put_all_off(group, FULL_PAUSE, GATEWAYS_FULL, plan);
                 }
                 Choice::None => {
                     let none = |item: Item| *ended(&item.row, DeliveryState::Failed, "no_gateway");
-                    plan.settled.extend(group.drain(..).map(none));
-                    return;
+                    return plan.settled.extend(group.drain(..).map(none));
                 }
             };
-            let most = if first.is_login() { 1 } else { road.gateway.max_batch().max(1) };
+            let berth = if first.is_login() { None } else { berths.enter(&road) };
+            if berth.is_none() && !first.is_login() {
+                continue;
+            }
+            let most = if first.is_login() { 1 } else { most };
             let items: Vec<Item> = group.drain(..most.min(group.len())).collect();
-            plan.batches.push(planned(road, items));
+            plan.batches.push(planned(road, items, berth));
         }
     }
 
-    fn choice(&self, item: &Item) -> Choice {
+    /// The gateway of an item, but for those that have no room.
+    fn choice(&self, item: &Item, full: &[String]) -> Choice {
         let pinned = item.pinned.as_deref().and_then(|name| self.router.by_name(name));
-        if let Some(road) = pinned {
-            return Choice::Road(Arc::clone(road));
+        match pinned {
+            Some(road) if road.is_paused() => return Choice::Paused,
+            Some(road) if full.iter().any(|name| name == road.name()) => return Choice::None,
+            Some(road) => return Choice::Road(Arc::clone(road)),
+            None => {}
         }
+        let not = if item.is_login() { item.tried.clone() } else { [&item.tried, full].concat() };
         let wanted = Wanted {
             channel: item.row.channel,
             template: &item.row.template_key,
             drill: item.row.drill,
-            tried: &item.tried,
+            not: &not,
         };
         self.router.choose(&wanted, rand::random())
     }
 
-    fn put_off(&self, item: &Item, pause: Duration) -> Settled {
-        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-        let settled = *ended(&item.row, DeliveryState::Pending, "gateways_closed");
-        Settled { due_at: self.now + pause.max(1), ..settled }
+    fn put_all_off(&self, group: VecDeque<Item>, pause: Duration, why: &str, plan: &mut Plan) {
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX).max(1);
+        plan.settled.extend(group.into_iter().map(|item| Settled {
+            due_at: self.now + pause,
+            ..*ended(&item.row, DeliveryState::Pending, why)
+        }));
     }
 }
 
-fn planned(road: Arc<Road>, items: Vec<Item>) -> Planned {
+/// The places of one plan, one at each gateway.
+#[derive(Default)]
+struct Berths {
+    taken: BTreeMap<String, Berth>,
+    /// Gateways without room.
+    full: Vec<String>,
+}
+
+impl Berths {
+    fn enter(&mut self, road: &Road) -> Option<Berth> {
+        if let Some(berth) = self.taken.get(road.name()) {
+            return Some(berth.clone());
+        }
+        match road.walls.enter() {
+            Some(berth) => {
+                self.taken.insert(road.name().to_owned(), berth.clone());
+                Some(berth)
+            }
+            None => {
+                self.full.push(road.name().to_owned());
+                None
+            }
+        }
+    }
+}
+
+fn planned(road: Arc<Road>, items: Vec<Item>, berth: Option<Berth>) -> Planned {
     let template = TemplateKey::new(items.first().map_or("", |i| i.row.template_key.as_str()));
     let batch = Batch { template, recipients: items.iter().map(|i| i.recipient.clone()).collect() };
     let sent = road.gateway.sent_references(&batch);
@@ -228,7 +286,7 @@ fn planned(road: Arc<Road>, items: Vec<Item>) -> Planned {
         batch: sent,
     };
     let attempts = items.iter().zip(sent).map(attempt).collect();
-    Planned { road, batch, items, attempts }
+    Planned { road, batch, items, attempts, _berth: berth }
 }
 
 /// The end of a delivery without a call.

@@ -22,10 +22,10 @@ use uuid::Uuid;
 
 use crate::gateway::{self, BuildError, Gateway, LogGateway};
 use crate::receipt::Receipt;
-use crate::router::Router;
+use crate::router::{Bounds, Router};
 use crate::schedule::{self, Hints};
 use crate::sweep::{self, Swept};
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 use crate::{listener, receipts};
 
 /// What every part of the notifier uses.
@@ -115,8 +115,11 @@ impl Notifier {
         gateways: Vec<Arc<dyn Gateway>>,
     ) -> Self {
         let lease = Duration::from_secs(settings.notifier.lease_seconds);
-        let router =
-            Router::new(gateways, &settings.gateways, lease.saturating_sub(Duration::from_secs(1)) / 2);
+        let bounds = Bounds {
+            longest: lease.saturating_sub(Duration::from_secs(1)) / 2,
+            workers: worker::alert_share(settings.notifier.concurrency),
+        };
+        let router = Router::new(gateways, &settings.gateways, bounds);
         let schedule = Schedule {
             waits: settings.dispatch.retry_seconds.iter().map(|s| s * SECOND).collect(),
             max_tries: settings.dispatch.max_tries,

@@ -71,14 +71,17 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     let count = planned.items.len();
     let latest = deadline.checked_sub(road.timeout + MARGIN).unwrap_or_else(Instant::now);
     let login = planned.items.first().is_some_and(Item::is_login);
+    if road.is_paused() {
+        return vec![None; count];
+    }
     let Some(turn) = road.pace.reserve(login, latest) else { return vec![None; count] };
     // A stop gives back what was not begun.
     let waiting = async {
         tokio::time::sleep_until(turn).await;
-        tokio::time::timeout_at(latest, road.calls.acquire()).await
+        tokio::time::timeout_at(latest, road.walls.calls.acquire()).await
     };
     let permit = core.life.soft.run_until_cancelled(waiting).await;
-    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest {
+    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest || road.is_paused() {
         return vec![None; count];
     }
     let begun = Instant::now();
@@ -89,8 +92,9 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
         Err(_) => vec![Outcome::unknown("lease_ended"); count],
     };
     outcomes.resize(count, Outcome::unknown("no_outcome"));
-    road.observe(planned.batch.template.as_str(), &outcomes);
-    count_outcomes(road.name(), planned, &outcomes, begun.elapsed());
+    let took = begun.elapsed();
+    road.observe(planned.batch.template.as_str(), &outcomes, took);
+    count_outcomes(road.name(), planned, &outcomes, took);
     outcomes.into_iter().map(Some).collect()
 }
 

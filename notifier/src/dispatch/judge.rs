@@ -6,7 +6,7 @@ use mashang_domain::delivery::retry::{Next, Refusal, Standing};
 use mashang_domain::delivery::{Channel, DeliveryState, ErrorClass, Outcome};
 use mashang_infra::store::delivery::Settled;
 
-use crate::plan::Item;
+use crate::plan::{GATEWAYS_PAUSED, Item};
 use crate::service::Core;
 
 /// The outcome as a word, for metrics and attempts.
@@ -46,6 +46,10 @@ pub(super) fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Ou
     };
     match outcome {
         None if core.life.soft.is_cancelled() => settled.due_at = now,
+        None if core.router.by_name(gateway).is_some_and(|road| road.is_paused()) => {
+            // Another gateway may take it at once.
+            settled.code = Some(GATEWAYS_PAUSED.to_owned());
+        }
         None => {
             let backlog = core.router.by_name(gateway).map_or(Duration::ZERO, |road| road.pace.backlog());
             let wait = i64::try_from(backlog.as_millis()).unwrap_or(0).min(core.reconcile().wait);
