@@ -4,7 +4,8 @@
 //! gateway is full of waiting tasks, further messages go to another one, or back to the database for a moment; the task
 //! goes on with what it has for other gateways.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,7 +18,26 @@ pub const FULL_PAUSE: Duration = Duration::from_millis(1_500);
 /// The place of one task at one gateway, until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub struct Berth {
-    _permit: Arc<OwnedSemaphorePermit>,
+    permit: Arc<OwnedSemaphorePermit>,
+}
+
+/// The places of one task: at most one at each gateway, shared by all its batches there.
+#[derive(Debug, Default)]
+pub struct Berths {
+    taken: Mutex<BTreeMap<String, Weak<OwnedSemaphorePermit>>>,
+}
+
+impl Berths {
+    /// The place of this task at the gateway, when it has one or gets one.
+    pub fn enter(&self, gateway: &str, walls: &Bulkhead) -> Option<Berth> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(permit) = taken.get(gateway).and_then(Weak::upgrade) {
+            return Some(Berth { permit });
+        }
+        let berth = walls.enter()?;
+        taken.insert(gateway.to_owned(), Arc::downgrade(&berth.permit));
+        Some(berth)
+    }
 }
 
 /// The walls around one gateway.
@@ -36,7 +56,7 @@ impl Bulkhead {
     /// A place, when there is one.
     pub fn enter(&self) -> Option<Berth> {
         let permit = Arc::clone(&self.tasks).try_acquire_owned().ok()?;
-        Some(Berth { _permit: Arc::new(permit) })
+        Some(Berth { permit: Arc::new(permit) })
     }
 }
 
@@ -60,6 +80,18 @@ mod tests {
         assert!(bulkhead.enter().is_none(), "a batch of the first task is still under way");
         drop(clone);
         assert!(bulkhead.enter().is_some());
+    }
+
+    #[test]
+    fn a_task_has_one_place_however_many_batches_it_has_there() {
+        let (bulkhead, task) = (Bulkhead::new(1), Berths::default());
+        let (first, again) = (task.enter("a", &bulkhead), task.enter("a", &bulkhead));
+        assert!(first.is_some() && again.is_some());
+        assert!(Berths::default().enter("a", &bulkhead).is_none(), "another task");
+        drop(first);
+        assert!(Berths::default().enter("a", &bulkhead).is_none());
+        drop(again);
+        assert!(Berths::default().enter("a", &bulkhead).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod drill;
 pub mod fan_out;
 pub mod gateway;
+pub mod gateways;
 pub mod health;
 pub mod listener;
 pub mod pace;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_domain::delivery::{ErrorClass, NumberCaps, Outcome};
 use tokio::time::Instant;
 
 use crate::bulkhead::Bulkhead;
@@ -15,6 +15,16 @@ use crate::pace::Pace;
 /// How long a gateway is left alone that asks to slow down and names no time.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 
+/// Under which terms a gateway is used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) weight: u32,
+    pub(crate) timeout: Duration,
+    /// At most so many tasks wait for it at once.
+    pub(crate) tasks: usize,
+    pub(crate) caps: NumberCaps,
+}
+
 /// A gateway on which messages may go.
 #[derive(Debug)]
 pub struct Road {
@@ -24,20 +34,23 @@ pub struct Road {
     pub pace: Pace,
     pub walls: Bulkhead,
     pub(crate) weight: u32,
+    /// What its provider allows one number.
+    pub caps: NumberCaps,
     paused: AtomicBool,
     health: Mutex<Health>,
 }
 
 impl Road {
-    /// At most `tasks` tasks wait for it at once.
-    pub(crate) fn new(gateway: Arc<dyn Gateway>, weight: u32, timeout: Duration, tasks: usize) -> Arc<Self> {
+    pub(crate) fn new(gateway: Arc<dyn Gateway>, terms: Terms) -> Arc<Self> {
         let pace = Pace::new(gateway.rate_per_second());
+        let Terms { weight, timeout, tasks, caps } = terms;
         Arc::new(Self {
             gateway,
             timeout,
             pace,
             walls: Bulkhead::new(tasks),
             weight: weight.max(1),
+            caps,
             paused: AtomicBool::new(false),
             health: Mutex::new(Health::new(timeout / 2)),
         })

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mashang_config::GatewaySettings;
-use mashang_domain::delivery::Channel;
+use mashang_domain::delivery::{Channel, NumberCaps};
 use tokio::time::Instant;
 
 use crate::bulkhead::tasks_per_gateway;
 use crate::drill::DrillGateway;
 use crate::gateway::Gateway;
 use crate::health::Admission;
-use crate::road::Road;
+use crate::road::{Road, Terms};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(4_000);
 
@@ -43,6 +43,13 @@ pub enum Choice {
     None,
 }
 
+/// How many gateways are paused now that were not, and the other way round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changed {
+    pub paused: usize,
+    pub resumed: usize,
+}
+
 /// What all roads keep to.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -67,12 +74,19 @@ impl Router {
         let roads = gateways.into_iter().map(|gateway| {
             let table = settings.iter().find(|s| s.name == gateway.name());
             let timeout = table.map_or(DEFAULT_TIMEOUT, |s| Duration::from_millis(s.timeout_ms));
-            Road::new(gateway, table.map_or(1, |s| s.weight), timeout.min(longest), tasks)
+            let caps = table.map(GatewaySettings::caps).unwrap_or_default();
+            let terms = Terms {
+                weight: table.map_or(1, |s| s.weight),
+                timeout: timeout.min(longest),
+                tasks,
+                caps: NumberCaps { minute: caps.minute, hour: caps.hour, day: caps.day },
+            };
+            Road::new(gateway, terms)
         });
         let stub = |channel| -> Arc<dyn Gateway> { Arc::new(DrillGateway::new(channel)) };
-        let drill = Channel::ALL
-            .iter()
-            .map(|channel| Road::new(stub(*channel), 1, DEFAULT_TIMEOUT.min(longest), workers.max(1)));
+        let caps = NumberCaps::default();
+        let terms = Terms { weight: 1, timeout: DEFAULT_TIMEOUT.min(longest), tasks: workers.max(1), caps };
+        let drill = Channel::ALL.iter().map(|channel| Road::new(stub(*channel), terms));
         Self { roads: roads.collect(), drill: drill.collect() }
     }
 
@@ -90,17 +104,22 @@ impl Router {
         all.filter(|road| road.gateway.idempotent()).map(|road| road.name().to_owned()).collect()
     }
 
-    /// Pauses exactly these gateways. Answers how many changed.
-    pub fn pause_only(&self, names: &[String]) -> usize {
-        let change = |road: &&Arc<Road>| {
+    /// Whether some provider caps what one number may get.
+    pub fn caps_numbers(&self) -> bool {
+        self.roads.iter().any(|road| !road.caps.is_none())
+    }
+
+    /// Pauses exactly these gateways.
+    pub fn pause_only(&self, names: &[String]) -> Changed {
+        let mut changes = Changed::default();
+        for road in &self.roads {
             let paused = names.iter().any(|name| name == road.name());
-            let changed = road.pause(paused);
-            if changed {
+            if road.pause(paused) {
                 tracing::info!(gateway = road.name(), paused, "an operator changed the use of a gateway");
+                *(if paused { &mut changes.paused } else { &mut changes.resumed }) += 1;
             }
-            changed
-        };
-        self.roads.iter().filter(change).count()
+        }
+        changes
     }
 
     /// Chooses by `random` in 0..1.
@@ -286,14 +305,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_holds_for_everything_until_it_ends() {
         let router = router(&[("a", 1), ("b", 1)]);
-        assert_eq!(router.pause_only(&["a".into(), "c".into()]), 1);
+        assert_eq!(router.pause_only(&["a".into(), "c".into()]), Changed { paused: 1, resumed: 0 });
         assert_eq!(chosen(&router, &[], 0.0), "b");
         fail(&router.roads()[1]);
         assert_eq!(chosen(&router, &[], 0.0), "shut:b");
         assert_eq!(chosen(&router, &["b".into()], 0.0), "paused");
-        assert_eq!(router.pause_only(&["a".into(), "b".into()]), 1);
+        assert_eq!(router.pause_only(&["a".into(), "b".into()]), Changed { paused: 1, resumed: 0 });
         assert_eq!(chosen(&router, &[], 0.0), "paused");
-        assert_eq!(router.pause_only(&[]), 2);
+        assert_eq!(router.pause_only(&[]), Changed { paused: 0, resumed: 2 });
         assert_eq!(chosen(&router, &[], 0.0), "a");
     }
 

@@ -26,7 +26,7 @@ use crate::router::{Bounds, Router};
 use crate::schedule::{self, Hints};
 use crate::sweep::{self, Swept};
 use crate::worker::{self, Worker};
-use crate::{listener, receipts};
+use crate::{gateways, listener, receipts};
 
 /// What every part of the notifier uses.
 pub struct Core {
@@ -61,7 +61,7 @@ impl Core {
             (Channel::Voice, RungKind::Sms | RungKind::Call | RungKind::CallWithoutReceipt) => {
                 ladder::voice_from(at, self.voice_hours(), row.urgent)
             }
-            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login) => at,
+            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login | RungKind::Email) => at,
         }
     }
 
@@ -98,7 +98,7 @@ impl Notifier {
         clock: Clock,
         lifecycle: Lifecycle,
     ) -> Result<Self, BuildError> {
-        let gateways = gateways(&settings)?;
+        let gateways = self::gateways(&settings)?;
         let notifier = Self::assemble(settings, db, keys, queue, clock, lifecycle, gateways);
         notifier.run().await;
         Ok(notifier)
@@ -133,6 +133,10 @@ impl Notifier {
     /// Starts worker, sweep and schedule.
     pub async fn run(&self) {
         let life = &self.core.life;
+        // Before the first task: what is paused stays so over a restart.
+        if let Err(error) = gateways::follow(&self.core).await {
+            tracing::warn!(%error, "which gateways are paused is not known yet");
+        }
         life.spawn("worker", Worker::new(Arc::clone(&self.core)).run());
         life.spawn("sweep", schedule::sweep_loop(Arc::clone(&self.core), self.hints.clone()));
         life.spawn("minute", schedule::minute_loop(Arc::clone(&self.core), self.hints.clone()));

@@ -13,6 +13,7 @@ mod four_eyes;
 mod gateways;
 mod kill;
 mod operation;
+mod operators;
 mod posters;
 mod problems;
 mod redis_wiped;

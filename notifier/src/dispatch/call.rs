@@ -48,10 +48,11 @@ async fn travel(core: &Core, planned: Planned, deadline: Instant) -> Vec<Judged>
     let mut waiting = VecDeque::from([planned]);
     while let Some(planned) = waiting.pop_front() {
         let outcomes = call(core, &planned, deadline).await;
+        let late = planned.is_late();
         let mut again = Vec::new();
         for (item, outcome) in planned.items.into_iter().zip(outcomes) {
             let settled = judge(core, &item, planned.road.name(), outcome.as_ref());
-            let refused = outcome.as_ref().is_some_and(may_go_elsewhere);
+            let refused = outcome.as_ref().map_or(late && !item.is_pinned(), may_go_elsewhere);
             if refused && deadline.saturating_duration_since(Instant::now()) > planned.road.timeout + MARGIN {
                 again.push((item, settled));
             } else {
@@ -59,7 +60,7 @@ async fn travel(core: &Core, planned: Planned, deadline: Instant) -> Vec<Judged>
             }
         }
         if !again.is_empty() {
-            reroute(core, planned.road.name(), again, &mut waiting, &mut judged).await;
+            reroute(core, (planned.road.name(), &planned.berths), again, &mut waiting, &mut judged).await;
         }
     }
     judged
@@ -71,7 +72,7 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     let count = planned.items.len();
     let latest = deadline.checked_sub(road.timeout + MARGIN).unwrap_or_else(Instant::now);
     let login = planned.items.first().is_some_and(Item::is_login);
-    if road.is_paused() {
+    if planned.is_late() {
         return vec![None; count];
     }
     let Some(turn) = road.pace.reserve(login, latest) else { return vec![None; count] };
@@ -81,7 +82,7 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
         tokio::time::timeout_at(latest, road.walls.calls.acquire()).await
     };
     let permit = core.life.soft.run_until_cancelled(waiting).await;
-    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest || road.is_paused() {
+    if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest || planned.is_late() {
         return vec![None; count];
     }
     let begun = Instant::now();

@@ -1,6 +1,7 @@
 //! Refused messages on their way to the next gateway, within the same claim.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use mashang_infra::store;
 use mashang_infra::store::delivery::Settled;
@@ -8,13 +9,15 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::Judged;
-use crate::plan::{Item, Planned, new_reference};
+use crate::bulkhead::Berths;
+use crate::plan::{GATEWAYS_FULL, Item, Plan, Planned, new_reference};
 use crate::service::Core;
 
-/// Sends refused messages to the next gateway, within the same claim. Where there is none, the refusal stands.
+/// Sends refused messages to the next gateway, within the same claim. Where there is none, the refusal stands; where it
+/// is full, they come back in a moment.
 pub(super) async fn reroute(
     core: &Core,
-    refused_by: &str,
+    (refused_by, berths): (&str, &Arc<Berths>),
     refused: Vec<(Item, Settled)>,
     waiting: &mut VecDeque<Planned>,
     judged: &mut Vec<Judged>,
@@ -30,7 +33,12 @@ pub(super) async fn reroute(
         old.insert(item.row.id, (item, settled));
     }
     let now = core.clock.now();
-    let batches = core.planner(now).route(items).batches;
+    let Plan { batches, settled } = core.planner(now).route(items, berths);
+    for full in settled.into_iter().filter(|s| s.code.as_deref() == Some(GATEWAYS_FULL)) {
+        if let Some((_, refusal)) = old.get_mut(&full.id) {
+            (refusal.state, refusal.due_at) = (full.state, full.due_at);
+        }
+    }
     let attempts: Vec<_> = batches.iter().flat_map(|b| b.attempts.iter().cloned()).collect();
     let moved: Vec<Settled> =
         attempts.iter().filter_map(|a| old.get(&a.delivery_id)).map(|o| o.1.clone()).collect();
