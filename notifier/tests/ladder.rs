@@ -373,3 +373,56 @@ async fn a_failing_gateway_is_left_and_comes_back_by_a_probe() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cancelled_alert_is_not_tried_again() {
+    each(&[], async |bench| {
+        let people = bench.people(20).await;
+        let (fake, sms) = shared(Fake::sms().script(refuse_all(ErrorClass::Retry)));
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![sms]).await;
+        bench
+            .until("all were refused once", async || {
+                bench.deliveries(alert).await.iter().filter(|d| d.state == Pending && d.tries == 1).count()
+                    == 20
+            })
+            .await;
+        // As of the moment in which a call is under way: what comes back from it is pending again.
+        bench.cancel_alone(alert).await;
+        fake.now(|_, _| Act::Take);
+        bench.hand.advance(MINUTE);
+        bench.until_count(alert, DeliveryState::Cancelled, 20).await;
+        assert_eq!(fake.reached().len(), 0);
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cancellation_reaches_what_waits_for_its_turn() {
+    each(&[], async |bench| {
+        let people = bench.people(40).await;
+        let mut slow = Fake::sms();
+        (slow.max_batch, slow.rate) = (1, 10);
+        let (fake, sms) = shared(slow);
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![sms]).await;
+        bench.until("some were reached", async || fake.reached().len() >= 3).await;
+        let before = fake.reached().len();
+        bench.cancel(alert).await;
+        bench
+            .until("nothing is on its way", async || {
+                bench.hand.advance(SECOND);
+                bench
+                    .deliveries(alert)
+                    .await
+                    .iter()
+                    .all(|d| matches!(d.state, Accepted | DeliveryState::Cancelled))
+            })
+            .await;
+        let after = fake.reached().len();
+        assert!(after <= before + 3, "{before} before, {after} in the end");
+        running.stop().await;
+    })
+    .await;
+}

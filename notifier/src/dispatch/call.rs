@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use mashang_domain::delivery::Outcome;
+use mashang_infra::store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ use super::{Judged, MARGIN};
 use crate::plan::{Item, Plan, Planned, channel_word};
 use crate::service::Core;
 
+/// A call that waited longer for its turn asks once more whether it is still wanted.
+const LONG_WAIT: Duration = Duration::from_millis(300);
 /// How long outcomes wait for others of their claim: where every message is a call of its own, many are recorded at once.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -68,7 +71,7 @@ async fn travel(core: &Core, planned: Planned, deadline: Instant) -> Vec<Judged>
 
 /// Calls the gateway, or does not when the lease would not last. One outcome per item; `None` = not begun.
 async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<Outcome>> {
-    let road = &planned.road;
+    let (road, asked) = (&planned.road, Instant::now());
     let count = planned.items.len();
     let latest = deadline.checked_sub(road.timeout + MARGIN).unwrap_or_else(Instant::now);
     let login = planned.items.first().is_some_and(Item::is_login);
@@ -85,6 +88,9 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     if !matches!(permit, Some(Ok(Ok(_)))) || Instant::now() > latest || planned.is_late() {
         return vec![None; count];
     }
+    if asked.elapsed() > LONG_WAIT && is_cancelled(core, planned).await {
+        return vec![None; count];
+    }
     let begun = Instant::now();
     let sending = AssertUnwindSafe(road.gateway.send(&planned.batch)).catch_unwind();
     let mut outcomes = match tokio::time::timeout_at(deadline - MARGIN / 2, sending).await {
@@ -97,6 +103,15 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
     road.observe(planned.batch.template.as_str(), &outcomes, took);
     count_outcomes(road.name(), planned, &outcomes, took);
     outcomes.into_iter().map(Some).collect()
+}
+
+/// Whether an alert of this batch was cancelled while it waited. What cannot be known is no reason to be silent.
+async fn is_cancelled(core: &Core, planned: &Planned) -> bool {
+    let mut alerts: Vec<_> = planned.items.iter().filter_map(|item| item.row.alert_id).collect();
+    alerts.sort_unstable();
+    alerts.dedup();
+    let found = store::alert::approvals(core.db.conn(), &alerts).await.unwrap_or_default();
+    found.iter().any(|alert| alert.cancelled)
 }
 
 fn count_outcomes(gateway: &str, planned: &Planned, outcomes: &[Outcome], took: Duration) {

@@ -60,6 +60,7 @@ async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timesta
         people: people.into_iter().map(|p| (p.id, p)).collect(),
         logins: logins.into_iter().map(|l| (l.id, l)).collect(),
         unanswered: unanswered.into_iter().map(|u| (u.delivery_id, u)).collect(),
+        cancelled: approvals.iter().filter(|a| a.cancelled).map(|a| a.id).collect(),
         decided: approvals.into_iter().map(|a| (a.id, a.decided_at)).collect(),
         sent,
         told: told.into_iter().collect(),

@@ -78,6 +78,9 @@ pub(crate) struct Planned {
 impl Planner<'_> {
     /// Opens the number and fills the text of one row; one that cannot be sent does not stop the others.
     pub(super) fn item(&self, row: delivery::Model, facts: &Facts) -> Result<Item, Box<Settled>> {
+        if row.alert_id.is_some_and(|id| facts.cancelled.contains(&id)) {
+            return Err(ended(&row, DeliveryState::Cancelled, "alert_cancelled"));
+        }
         if facts.told.contains(&row.id) {
             return Err(ended(&row, DeliveryState::Accepted, "accepted_before"));
         }

@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) logins: HashMap<Uuid, login_code::Model>,
     pub(crate) unanswered: HashMap<Uuid, Unanswered>,
     pub(crate) decided: HashMap<Uuid, Option<Timestamp>>,
+    /// Alerts that were cancelled.
+    pub(crate) cancelled: HashSet<Uuid>,
     pub(crate) sent: Sent,
     /// Those whose earlier attempt was accepted after all.
     pub(crate) told: HashSet<Uuid>,

@@ -270,6 +270,13 @@ impl Bench {
         stopped
     }
 
+    /// Cancels the alert and leaves its deliveries as they are.
+    pub async fn cancel_alone(&self, id: Uuid) {
+        let mut row = self.alert_row(id).await.into_active_model();
+        row.state = Set(AlertState::Cancelled);
+        alert::Entity::update(row).exec(self.db.conn()).await.unwrap();
+    }
+
     /// A request for a login code, and its delivery.
     pub async fn login(&self, phone: &Phone, burnt: bool) -> (Uuid, Uuid) {
         let (id, now) = (Uuid::now_v7(), self.now());
