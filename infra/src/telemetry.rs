@@ -22,6 +22,13 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 const DURATION_BUCKETS: &[f64] =
     &[0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
 
+/// Upper bounds in seconds of what messages take: from the approval to the provider, from there to the receipt.
+const MESSAGE_BUCKETS: &[f64] =
+    &[0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 21_600.0, 86_400.0];
+/// Histograms of messages.
+const MESSAGES: [&str; 3] =
+    ["mashang_alert_accepted_seconds", "mashang_alert_delivered_seconds", "mashang_receipt_seconds"];
+
 /// Histograms with this ending hold durations.
 const DURATION_SUFFIX: &str = "_seconds";
 
@@ -122,9 +129,14 @@ where
 
 fn recorder() -> Result<PrometheusHandle, TelemetryError> {
     static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
-    let builder = PrometheusBuilder::new()
+    let mut builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix(DURATION_SUFFIX.to_owned()), DURATION_BUCKETS)
         .map_err(|e| TelemetryError::Buckets(e.to_string()))?;
+    for name in MESSAGES {
+        builder = builder
+            .set_buckets_for_metric(Matcher::Full(name.to_owned()), MESSAGE_BUCKETS)
+            .map_err(|e| TelemetryError::Buckets(e.to_string()))?;
+    }
     let install = || {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();

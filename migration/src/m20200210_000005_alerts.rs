@@ -113,6 +113,35 @@ CREATE TABLE outbox (
     task JSON NOT NULL,
     created_at TIME NOT NULL
 )
+;;
+CREATE TABLE gateway (
+    name text PRIMARY KEY,
+    channel text NOT NULL,
+    seen_at TIME NOT NULL,
+    paused_at TIME,
+    paused_by UUID
+)
+;;
+CREATE TABLE work_item (
+    id UUID PRIMARY KEY,
+    alert_id UUID NOT NULL,
+    notice_id UUID NOT NULL,
+    person_id UUID NOT NULL,
+    level smallint NOT NULL,
+    reason text NOT NULL,
+    state text NOT NULL,
+    calls integer NOT NULL DEFAULT 0,
+    result text,
+    created_at TIME NOT NULL,
+    taken_by UUID,
+    taken_at TIME,
+    done_at TIME,
+    UNIQUE (notice_id)
+)
+;;
+CREATE INDEX work_item_state ON work_item (state, level, created_at)
+;;
+CREATE INDEX work_item_alert ON work_item (alert_id)
 "#;
 
 #[async_trait::async_trait]
@@ -122,6 +151,10 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        sql::drop_tables(manager, &["outbox", "attempt", "delivery", "notice", "alert"]).await
+        sql::drop_tables(
+            manager,
+            &["work_item", "gateway", "outbox", "attempt", "delivery", "notice", "alert"],
+        )
+        .await
     }
 }

@@ -18,7 +18,7 @@ use sea_orm::DbErr;
 use crate::gateway::{Answer, NoAnswer, Question};
 use crate::receipt::Receipt;
 use crate::receipts;
-use crate::router::Road;
+use crate::road::Road;
 use crate::service::Core;
 
 /// Between two passes.

@@ -183,8 +183,10 @@ fn kinds(core: &Core, kind: AlertKind, level: i16) -> Vec<RungKind> {
                 Rung::Sms => Some(RungKind::Sms),
                 Rung::Call => Some(RungKind::Call),
                 Rung::CallWithoutReceipt => Some(RungKind::CallWithoutReceipt),
-                // Citizens have a number only; the self-check refuses the setting.
-                Rung::Email => None,
+                // The self-check refuses it as long as citizens have no address.
+                Rung::Email => Some(RungKind::Email),
+                // The sweep puts people on the list.
+                Rung::WorkList => None,
             })
             .collect(),
     }
@@ -204,8 +206,11 @@ fn template<'a>(core: &'a Core, alert: &alert::Model, level: i16) -> Option<&'a 
 /// Pushes what is due now. A push that fails costs delay: the sweep finds it.
 async fn push(core: &Core, made: &[Made]) {
     let now = core.clock.now();
-    let due: Vec<Uuid> =
-        made.iter().filter(|m| m.state == DeliveryState::Pending && m.due_at <= now).map(|m| m.id).collect();
+    let mut due: Vec<&Made> =
+        made.iter().filter(|m| m.state == DeliveryState::Pending && m.due_at <= now).collect();
+    // Equal texts travel in one call, and channels in tasks of their own.
+    due.sort_by(|a, b| a.text.cmp(&b.text));
+    let due: Vec<Uuid> = due.into_iter().map(|m| m.id).collect();
     let tasks: Vec<Task> = due
         .chunks(core.settings.notifier.batch.max(1))
         .map(|ids| Task::Send { deliveries: ids.to_vec() })

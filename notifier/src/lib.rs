@@ -1,21 +1,26 @@
 //! The notifier: from an approved alert to the last receipt, and login codes on the same road.
 //!
 //! [`worker`] takes tasks from the queue and hands them to [`fan_out`] (an alert becomes deliveries) or [`dispatch`]
-//! (deliveries become calls to gateways, chosen by [`router`]). [`sweep`] finds in the database whatever the queue has
-//! lost, [`receipts`] settles what providers report through [`listener`], and [`asking`] asks for what they did not. [`service::Notifier`] runs all of it, in a
-//! process of its own or inside the api.
+//! (deliveries become calls to gateways, chosen by [`router`] according to their [`health`], at the speed of [`pace`],
+//! behind the walls of [`bulkhead`]). [`sweep`] finds in the database whatever the queue has lost, [`receipts`] settles
+//! what providers report through [`listener`], and [`asking`] asks for what they did not. [`service::Notifier`] runs all
+//! of it, in a process of its own or inside the api.
 
 pub mod asking;
+pub mod bulkhead;
 pub mod check;
 pub mod dispatch;
 pub mod drill;
 pub mod fan_out;
 pub mod gateway;
+pub mod gateways;
+pub mod health;
 pub mod listener;
 pub mod pace;
 mod plan;
 pub mod receipt;
 pub mod receipts;
+pub mod road;
 pub mod router;
 pub mod schedule;
 pub mod service;

@@ -22,11 +22,11 @@ use uuid::Uuid;
 
 use crate::gateway::{self, BuildError, Gateway, LogGateway, Site};
 use crate::receipt::Receipt;
-use crate::router::Router;
+use crate::router::{Bounds, Router};
 use crate::schedule::{self, Hints};
 use crate::sweep::{self, Swept};
-use crate::worker::Worker;
-use crate::{asking, listener, receipts};
+use crate::worker::{self, Worker};
+use crate::{asking, gateways, listener, receipts};
 
 /// What every part of the notifier uses.
 pub struct Core {
@@ -61,7 +61,7 @@ impl Core {
             (Channel::Voice, RungKind::Sms | RungKind::Call | RungKind::CallWithoutReceipt) => {
                 ladder::voice_from(at, self.voice_hours(), row.urgent)
             }
-            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login) => at,
+            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login | RungKind::Email) => at,
         }
     }
 
@@ -98,7 +98,7 @@ impl Notifier {
         clock: Clock,
         lifecycle: Lifecycle,
     ) -> Result<Self, BuildError> {
-        let gateways = gateways(&settings)?;
+        let gateways = self::gateways(&settings)?;
         let notifier = Self::assemble(settings, db, keys, queue, clock, lifecycle, gateways);
         notifier.run().await;
         Ok(notifier)
@@ -115,8 +115,11 @@ impl Notifier {
         gateways: Vec<Arc<dyn Gateway>>,
     ) -> Self {
         let lease = Duration::from_secs(settings.notifier.lease_seconds);
-        let router =
-            Router::new(gateways, &settings.gateways, lease.saturating_sub(Duration::from_secs(1)) / 2);
+        let bounds = Bounds {
+            longest: lease.saturating_sub(Duration::from_secs(1)) / 2,
+            workers: worker::alert_share(settings.notifier.concurrency),
+        };
+        let router = Router::new(gateways, &settings.gateways, bounds);
         let schedule = Schedule {
             waits: settings.dispatch.retry_seconds.iter().map(|s| s * SECOND).collect(),
             max_tries: settings.dispatch.max_tries,
@@ -130,6 +133,10 @@ impl Notifier {
     /// Starts worker, sweep and schedule.
     pub async fn run(&self) {
         let life = &self.core.life;
+        // Before the first task: what is paused stays so over a restart.
+        if let Err(error) = gateways::follow(&self.core).await {
+            tracing::warn!(%error, "which gateways are paused is not known yet");
+        }
         life.spawn("worker", Worker::new(Arc::clone(&self.core)).run());
         life.spawn("sweep", schedule::sweep_loop(Arc::clone(&self.core), self.hints.clone()));
         life.spawn("asking", asking::run(Arc::clone(&self.core)));

@@ -6,8 +6,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use mashang_config::Rung;
 use mashang_domain::alert::ladder;
-use mashang_domain::time::{SECOND, Timestamp};
+use mashang_domain::time::{DAY, MINUTE, SECOND, Timestamp};
 use mashang_infra::lease;
 use mashang_infra::queue::{Priority, StreamDepth, Task};
 use mashang_infra::store;
@@ -15,14 +16,16 @@ use mashang_infra::store::delivery::Due;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::dispatch;
 use crate::fan_out::QUEUED_FOR;
 use crate::service::Core;
+use crate::{dispatch, gateways};
 
 /// Chunks of due deliveries that one pass queues of each priority.
 const CHUNKS: u64 = 20;
 /// How often an alert whose fan-out is not finished is queued again.
 const FAN_OUT_EVERY: i64 = 20 * SECOND;
+/// Rungs that settled so long ago are looked at for the work list in every pass; all of the last day once a minute.
+const LATELY: i64 = 5 * MINUTE;
 
 /// What a pass found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +55,9 @@ pub async fn pass(core: &Arc<Core>) -> Swept {
     swept.lost = step("lost_leases", failed, lost(core)).await;
     swept.resolved = step("unknown", failed, resolve(core)).await;
     swept.expired = step("expire", failed, expire(core)).await;
+    step("gateways", failed, gateways::follow(core)).await;
     step("calls", failed, calls(core)).await;
+    step("work_list", failed, work_list(core, LATELY)).await;
     step("fan_out", failed, fan_outs(core)).await;
     let depth = core.queue.depth().await.unwrap_or_default();
     for priority in Priority::ALL {
@@ -150,6 +155,18 @@ async fn calls(core: &Core) -> Result<usize, DbErr> {
     Ok(usize::try_from(n).unwrap_or(usize::MAX))
 }
 
+/// Whom nothing reached to the work list, and from it who needs it no more.
+async fn work_list(core: &Core, settled_within: i64) -> Result<usize, DbErr> {
+    let alerts = &core.settings.alerts;
+    let levels: Vec<i16> = (1..=3).filter(|level| alerts.ladder(*level).contains(&Rung::WorkList)).collect();
+    let tx = core.db.begin_write().await?;
+    let now = core.clock.now();
+    let added = store::work_list::add_missed(&*tx, &levels, now - settled_within, now).await?;
+    let gone = store::work_list::withdraw(&*tx, now).await?;
+    tx.commit().await?;
+    Ok(usize::try_from(added + gone).unwrap_or(usize::MAX))
+}
+
 /// Alerts whose fan-out is not finished; one process asks, once in a while.
 async fn fan_outs(core: &Core) -> Result<usize, DbErr> {
     let alerts = store::alert::to_fan_out(core.db.conn(), 100).await?;
@@ -227,9 +244,17 @@ pub async fn minute(core: &Core) -> Result<usize, DbErr> {
     let backlog = store::delivery::backlog(core.db.conn(), now).await?;
     metrics::gauge!("mashang_deliveries_due").set(backlog.due as f64);
     metrics::gauge!("mashang_deliveries_unknown").set(backlog.unknown as f64);
+    let oldest = backlog.oldest_unknown.map_or(0, |made| (now - made).max(0)) as f64 / 1_000.0;
+    metrics::gauge!("mashang_deliveries_oldest_unknown_seconds").set(oldest);
     metrics::gauge!("mashang_deliveries_sending").set(backlog.sending as f64);
     let oldest = backlog.oldest_due.map_or(0, |due| (now - due).max(0)) as f64 / 1_000.0;
     metrics::gauge!("mashang_deliveries_oldest_due_seconds").set(oldest);
+    let list = store::work_list::length(core.db.conn()).await?;
+    metrics::gauge!("mashang_work_list", "state" => "open").set(list.open as f64);
+    metrics::gauge!("mashang_work_list", "state" => "taken").set(list.taken as f64);
+    let oldest = list.oldest_open.map_or(0, |at| (now - at).max(0)) as f64 / 1_000.0;
+    metrics::gauge!("mashang_work_list_oldest_seconds").set(oldest);
+    work_list(core, DAY).await?;
     let before = now - core.settings.dispatch.receipt_wait_seconds * SECOND;
     let tx = core.db.begin_write().await?;
     let settled =

@@ -22,6 +22,12 @@ const FULL_PAUSE: Duration = Duration::from_millis(50);
 /// Deliveries of one task after which it is dropped: its takers die of it, and the sweep knows what it stood for.
 const POISON_AFTER: u32 = 5;
 
+/// How many of `permits` tasks may work for alerts at once.
+pub const fn alert_share(permits: usize) -> usize {
+    let share = permits * 3 / 4;
+    if share == 0 { 1 } else { share }
+}
+
 /// The loop and its permits.
 pub struct Worker {
     core: Arc<Core>,
@@ -36,7 +42,7 @@ impl Worker {
         Self {
             core,
             all: Arc::new(Semaphore::new(permits)),
-            alerts: Arc::new(Semaphore::new((permits * 3 / 4).max(1))),
+            alerts: Arc::new(Semaphore::new(alert_share(permits))),
             fanning_out: Arc::default(),
         }
     }

@@ -14,6 +14,7 @@ mod gateway_check;
 mod gateways;
 mod kill;
 mod operation;
+mod operators;
 mod posters;
 mod problems;
 mod redis_wiped;

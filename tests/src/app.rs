@@ -51,16 +51,30 @@ impl TestApp {
 
     /// As [`TestApp::start`], with settings changed: `("limits.code_tries", "3")`.
     pub async fn with(form: Form, changes: &[(&str, &str)]) -> Option<Self> {
-        Self::try_with(form, changes).await.unwrap_or_else(|e| panic!("the product does not start: {e:#}"))
+        Self::with_gateways(form, changes, settings::gateways).await
     }
 
-    async fn try_with(form: Form, changes: &[(&str, &str)]) -> anyhow::Result<Option<Self>> {
+    /// As [`TestApp::with`], with the `[[gateways]]` tables that `gateways` makes of the provider's address.
+    pub async fn with_gateways(
+        form: Form,
+        changes: &[(&str, &str)],
+        gateways: impl Fn(&str) -> String,
+    ) -> Option<Self> {
+        let started = Self::try_with(form, changes, &gateways).await;
+        started.unwrap_or_else(|e| panic!("the product does not start: {e:#}"))
+    }
+
+    async fn try_with(
+        form: Form,
+        changes: &[(&str, &str)],
+        gateways: &impl Fn(&str) -> String,
+    ) -> anyhow::Result<Option<Self>> {
         let dir = tempfile::Builder::new().prefix("mashang-test-").tempdir()?;
         let Some(place) = Place::make(form, dir.path()).await? else { return Ok(None) };
         let provider = FakeProvider::start().await?;
         let notifier_port = free_port()?;
         let common = settings::common(form, &place, dir.path(), notifier_port);
-        let with_gateways = common.clone() + &settings::gateways(provider.url());
+        let with_gateways = common.clone() + &gateways(provider.url());
         // In the service form the api never sees a provider's secret.
         let of_api = if form == Form::Sqlite { &with_gateways } else { &common };
         std::fs::write(dir.path().join("api.toml"), of_api)?;
@@ -127,6 +141,22 @@ impl TestApp {
             );
         }
         Ok(())
+    }
+
+    /// One more notifier beside the first, with a listener of its own: the process, and the address of its listener.
+    pub async fn another_notifier(&self) -> anyhow::Result<(Process, String)> {
+        let (config, port) = (self.path("notifier.toml"), free_port()?);
+        let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
+        let mut env = self.env.clone();
+        env.push((variable("notifier.listen"), format!("127.0.0.1:{port}")));
+        let process = Process::start("mashang-notifier", &args, &env, &self.path("notifier-2.log"))?;
+        let url = format!("http://127.0.0.1:{port}");
+        let client = Client::new(&url);
+        eventually("the other notifier answers", async || {
+            client.try_send_raw(reqwest::Method::GET, "/healthz", None).await.ok()
+        })
+        .await;
+        Ok((process, url))
     }
 
     pub fn api(&mut self) -> &mut Process {

@@ -46,9 +46,13 @@ format = "json"
 
 /// The two gateways of the fake provider.
 pub fn gateways(endpoint: &str) -> String {
-    let one = |name: &str, kind: &str| {
-        format!(
-            r#"[[gateways]]
+    gateway("sms", "aliyun_sms", endpoint, "") + &gateway("voice", "aliyun_voice", endpoint, "")
+}
+
+/// One gateway, with more lines for its table.
+pub fn gateway(name: &str, kind: &str, endpoint: &str, more: &str) -> String {
+    format!(
+        r#"[[gateways]]
 name = "{name}"
 kind = "{kind}"
 endpoint = "{endpoint}"
@@ -59,10 +63,9 @@ called_show_number = "4000000000"
 receipt_secret = "{RECEIPT_SECRET}"
 rate_per_second = 500
 templates = {{ login = "T_LOGIN", alert_1 = "T_1", alert_2 = "T_2", alert_3 = "T_3", correction = "T_C" }}
+{more}
 "#
-        )
-    };
-    one("sms", "aliyun_sms") + &one("voice", "aliyun_voice")
+    )
 }
 
 /// `limits.code_tries` as the environment has it: `MASHANG__LIMITS__CODE_TRIES`.

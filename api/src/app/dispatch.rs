@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use mashang_domain::person::Actor;
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::{DAY, HOUR};
-use mashang_entity::delivery;
+use mashang_entity::{delivery, gateway};
 use mashang_infra::queue::{StreamDepth, Task};
 use mashang_infra::store::answer;
 use mashang_infra::store::audit::{self, Act};
 use mashang_infra::store::delivery::{self as deliveries, Backlog};
+use mashang_infra::store::{gateway as gateways, work_list};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,12 +18,23 @@ use super::alert::decide::push;
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
 
-/// The queue, the database's own view of it, and the deliveries of the last day per gateway and state.
+/// The queue, the database's own view of it, the gateways, and how long the work list is.
 pub struct Overview {
     pub streams: Vec<StreamDepth>,
     pub backlog: Backlog,
-    pub gateways: BTreeMap<String, BTreeMap<String, i64>>,
+    pub gateways: Vec<Seen>,
+    pub work: work_list::Length,
 }
+
+/// A gateway that a notifier uses, or that something went through, with its deliveries of the last day by state.
+pub struct Seen {
+    pub name: String,
+    pub row: Option<gateway::Model>,
+    pub counts: BTreeMap<String, i64>,
+}
+
+/// Dead letters that one request sends again at most.
+pub const RESEND_AT_ONCE: u64 = 20_000;
 
 pub async fn overview(app: &App) -> Answer<Overview> {
     let (conn, now) = (app.db.conn(), app.clock.now());
@@ -33,11 +45,89 @@ pub async fn overview(app: &App) -> Answer<Overview> {
             Vec::new()
         }
     };
-    let mut gateways: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    for row in answer::per_gateway(conn, now - DAY).await? {
-        gateways.entry(row.gateway).or_default().insert(row.state.to_string(), row.count);
+    Ok(Overview {
+        streams,
+        backlog: deliveries::backlog(conn, now).await?,
+        gateways: gateways_seen(app).await?,
+        work: work_list::length(conn).await?,
+    })
+}
+
+async fn gateways_seen(app: &App) -> Answer<Vec<Seen>> {
+    let conn = app.db.conn();
+    let seen = |name: &str, row| Seen { name: name.to_owned(), row, counts: BTreeMap::new() };
+    let rows = gateways::all(conn).await?.into_iter();
+    let mut all: BTreeMap<String, Seen> =
+        rows.map(|row| (row.name.clone(), seen(&row.name.clone(), Some(row)))).collect();
+    for count in answer::per_gateway(conn, app.clock.now() - DAY).await? {
+        let gateway = all.entry(count.gateway.clone()).or_insert_with(|| seen(&count.gateway, None));
+        gateway.counts.insert(count.state.to_string(), count.count);
     }
-    Ok(Overview { streams, backlog: deliveries::backlog(conn, now).await?, gateways })
+    Ok(all.into_values().collect())
+}
+
+/// What an operator wants of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Pause,
+    Resume,
+}
+
+/// Pauses or resumes a gateway in all notifiers, within a pass of their sweeps. Twice is harmless. What waited for it is
+/// due at once when it resumes.
+pub async fn change_use(app: &App, actor: &Actor, by: Uuid, name: &str, wanted: Use) -> Answer<Seen> {
+    let now = app.clock.now();
+    let tx = app.db.begin_write().await?;
+    if gateways::by_name(&*tx, name).await?.is_none() {
+        return Err(Problem::new(Code::NotFound));
+    }
+    let (changed, action, woken) = match wanted {
+        Use::Pause => (gateways::pause(&*tx, name, by, now).await?, "dispatch.pause", 0),
+        Use::Resume => {
+            let changed = gateways::resume(&*tx, name).await?;
+            let woken = if changed { deliveries::wake(&*tx, now).await? } else { 0 };
+            (changed, "dispatch.resume", woken)
+        }
+    };
+    if changed {
+        let act = Act {
+            actor,
+            action,
+            purpose: Purpose::Administration,
+            subject: None,
+            object_kind: "gateway",
+            object_id: name.to_owned(),
+            detail: json!({ "woken": woken }),
+        };
+        audit::append(&*tx, act, now).await?;
+    }
+    tx.commit().await?;
+    let found = gateways_seen(app).await?.into_iter().find(|g| g.name == name);
+    found.ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+/// Sends dead letters again, with fresh tries and a fresh time to expire: all, those of an alert, or those of a reason.
+/// Answers how many; at most [`RESEND_AT_ONCE`].
+pub async fn resend_all(app: &App, actor: &Actor, alert: Option<Uuid>, reason: Option<&str>) -> Answer<u64> {
+    let now = app.clock.now();
+    let wanted = deliveries::Wanted { alert, reason, limit: RESEND_AT_ONCE };
+    let tx = app.db.begin_write().await?;
+    let expires_at = now + app.settings.alerts.expires_hours * HOUR;
+    let sent = deliveries::resend_all(&*tx, &wanted, expires_at, now).await?;
+    if sent > 0 {
+        let act = Act {
+            actor,
+            action: "dispatch.resend_all",
+            purpose: Purpose::Alert,
+            subject: None,
+            object_kind: "alert",
+            object_id: alert.map_or_else(|| "all".to_owned(), |id| id.to_string()),
+            detail: json!({ "deliveries": sent, "reason": reason }),
+        };
+        audit::append(&*tx, act, now).await?;
+    }
+    tx.commit().await?;
+    Ok(sent)
 }
 
 pub async fn dead_letters(app: &App, before: Option<Uuid>, limit: u64) -> Answer<Vec<delivery::Model>> {

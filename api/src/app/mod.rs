@@ -15,3 +15,4 @@ pub mod sign_in;
 pub mod staff;
 pub mod trace;
 pub mod venue;
+pub mod work_list;

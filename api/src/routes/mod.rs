@@ -23,6 +23,7 @@ pub mod venue_poster;
 mod venue_view;
 pub mod venue_zone;
 pub mod visit_import;
+pub mod work_list;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -42,6 +43,7 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     alert_report::configure(config);
     notice::configure(config);
     dispatch::configure(config);
+    work_list::configure(config);
     venue_import::configure(config);
     venue_poster::configure(config);
     venue_code::configure(config);

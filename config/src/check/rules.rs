@@ -80,6 +80,14 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
         c.refuse_if(ladder.is_empty(), key, "[]", "needs at least one rung, or nobody is warned");
         let repeated = ladder.iter().enumerate().any(|(i, r)| ladder[..i].contains(r));
         c.refuse_if(repeated, key, format!("{ladder:?}"), "names a rung twice");
+        let last = ladder.iter().position(|rung| *rung == Rung::WorkList);
+        let wrong = last.is_some_and(|n| n == 0 || n + 1 < ladder.len());
+        c.refuse_if(
+            wrong,
+            key,
+            "work_list",
+            "comes after all other rungs: it is for those whom they did not reach",
+        );
         c.refuse_if(
             ladder.contains(&Rung::Email),
             key,

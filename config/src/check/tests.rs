@@ -73,6 +73,8 @@ fn each_bad_setting_is_refused_by_name() {
         ("ALERTS__EXPIRES_HOURS", "0", "alerts.expires_hours"),
         ("ALERTS__LADDER_1", "email", "alerts.ladder_1"),
         ("ALERTS__LADDER_2", "sms,sms", "alerts.ladder_2"),
+        ("ALERTS__LADDER_2", "work_list,sms", "alerts.ladder_2"),
+        ("ALERTS__LADDER_3", "work_list", "alerts.ladder_3"),
         ("DISPATCH__VOICE_FROM_HOUR", "22", "dispatch.voice_from_hour"),
         ("DISPATCH__ASK_AFTER_SECONDS", "1", "dispatch.ask_after_seconds"),
         ("DISPATCH__ASK_PER_SECOND", "5000", "dispatch.ask_per_second"),

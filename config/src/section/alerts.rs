@@ -68,7 +68,10 @@ pub enum Rung {
     Call,
     /// A call when no receipt came in `alerts.call_after_minutes`.
     CallWithoutReceipt,
+    /// An e-mail, for those who have an address.
     Email,
+    /// Who was not reached by any other rung is seen to by officials.
+    WorkList,
 }
 
 #[derive(Debug, Clone, Deserialize)]

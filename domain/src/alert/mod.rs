@@ -3,6 +3,7 @@
 pub mod ladder;
 pub mod state;
 pub mod template;
+pub mod work;
 
 pub use state::{AlertState, AlertStep, StepRefused, step};
 

@@ -1,9 +1,11 @@
 //! One message on its way to one person: its channel, its state, and what the provider said.
 
+pub mod cap;
 pub mod outcome;
 pub mod retry;
 pub mod state;
 
+pub use cap::NumberCaps;
 pub use outcome::{ErrorClass, Outcome};
 
 crate::macros::words! {
@@ -27,6 +29,7 @@ crate::macros::words! {
         Call = "call",
         /// A call that is made only when no receipt of the SMS came in time.
         CallWithoutReceipt = "call_without_receipt",
+        Email = "email",
     }
 }
 

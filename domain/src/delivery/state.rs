@@ -47,7 +47,8 @@ pub const fn from(event: DeliveryEvent) -> &'static [DeliveryState] {
         DeliveryEvent::Claim | DeliveryEvent::Expire | DeliveryEvent::Cancel | DeliveryEvent::Skip => {
             &[Pending]
         }
-        DeliveryEvent::Accept => &[Sending, Unknown],
+        // An answer that comes late may find its delivery given up as unknown, or waiting for its resend.
+        DeliveryEvent::Accept => &[Sending, Unknown, Pending],
         DeliveryEvent::Refuse | DeliveryEvent::LoseAnswer => &[Sending],
         DeliveryEvent::GiveUp => &[Sending, Unknown],
         DeliveryEvent::LoseNumber => &[Pending, Sending],
@@ -93,7 +94,7 @@ mod tests {
             DeliveryEvent::ALL.iter().filter(may).map(|e| e.as_str()).collect()
         };
         for (state, events) in [
-            (Pending, "claim deliver expire cancel lose_number skip"),
+            (Pending, "claim accept deliver expire cancel lose_number skip"),
             (Sending, "accept refuse give_up lose_answer deliver fail_to_deliver lose_number"),
             (Accepted, "deliver fail_to_deliver"),
             (Unknown, "accept give_up resend deliver fail_to_deliver"),

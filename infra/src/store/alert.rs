@@ -84,17 +84,27 @@ pub async fn reopen(tx: &impl ConnectionTrait, alerts: &[Uuid]) -> Result<(), Db
 pub struct Approval {
     pub id: Uuid,
     pub decided_at: Option<Timestamp>,
+    /// Nothing more of it is to be sent.
+    pub cancelled: bool,
 }
 
-/// When these alerts were approved.
+/// When these alerts were approved, and whether they still stand.
 pub async fn approvals(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Approval>, DbErr> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows =
-        db.query_all_raw(Raw::new(db, "SELECT id, decided_at FROM alert WHERE id").any(ids).done()).await?;
+    let rows = db
+        .query_all_raw(Raw::new(db, "SELECT id, decided_at, state FROM alert WHERE id").any(ids).done())
+        .await?;
     rows.iter()
-        .map(|row| Ok(Approval { id: row.try_get("", "id")?, decided_at: row.try_get("", "decided_at")? }))
+        .map(|row| {
+            let state: AlertState = row.try_get("", "state")?;
+            Ok(Approval {
+                id: row.try_get("", "id")?,
+                decided_at: row.try_get("", "decided_at")?,
+                cancelled: state == AlertState::Cancelled,
+            })
+        })
         .collect()
 }
 

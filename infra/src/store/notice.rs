@@ -45,11 +45,13 @@ pub struct Rungs {
 }
 
 /// A delivery that was made, when it can be sent now.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Made {
     pub id: Uuid,
     pub state: DeliveryState,
     pub due_at: Timestamp,
+    /// Alike for those that say the same on the same channel.
+    pub text: String,
 }
 
 /// States in which a message has reached its person, or may have.
@@ -196,7 +198,7 @@ pub async fn add_deliveries(
     let raw = raw.sql(&format!(
         ") INSERT INTO delivery (id, alert_id, notice_id, person_id, level, rung, rung_kind, channel, template_key, \
          variables, urgent, drill, state, due_at, expires_at, lease_until, tries, epoch, possible_duplicates, \
-         created_at, settled_at) \
+         created_at, code, settled_at) \
          SELECT {}, n.alert_id, n.id, n.person_id, n.level, r.rung, r.kind, r.channel, r.template_key, ",
         random_uuid(postgres)
     ));
@@ -205,6 +207,8 @@ pub async fn add_deliveries(
         alert.urgent, alert.drill
     ));
     let raw = raw.bind(rungs.expires_at).sql(", ").bind(rungs.queued_until).sql(", 0, 0, 0, ").bind(now);
+    let raw =
+        raw.sql(", CASE WHEN p.id IS NULL THEN 'no_number' WHEN r.state = 'expired' THEN 'too_late' END");
     let raw = raw.sql(", CASE WHEN p.id IS NULL OR r.state = 'expired' THEN ").bind(now).sql(
         " END FROM notice n JOIN r ON r.level = n.level LEFT JOIN person p ON p.id = n.person_id \
          LEFT JOIN trace_contact c ON c.person_id = n.person_id AND c.trace_id = ",
@@ -213,15 +217,19 @@ pub async fn add_deliveries(
     let raw = raw.sql(" AND n.person_id > ").bind(range.after).sql(" AND n.person_id <= ").bind(range.last);
     let raw = raw.sql(
         " AND n.merged_into IS NULL AND (p.id IS NOT NULL OR r.rung = 0) \
-         ON CONFLICT (notice_id, rung) DO NOTHING RETURNING id, state, due_at",
+         ON CONFLICT (notice_id, rung) DO NOTHING RETURNING id, state, due_at, channel, template_key, variables",
     );
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter()
         .map(|row| {
+            let (channel, key): (String, String) =
+                (row.try_get("", "channel")?, row.try_get("", "template_key")?);
+            let variables: serde_json::Value = row.try_get("", "variables")?;
             Ok(Made {
                 id: row.try_get("", "id")?,
                 state: row.try_get("", "state")?,
                 due_at: row.try_get("", "due_at")?,
+                text: format!("{channel} {key} {variables}"),
             })
         })
         .collect()

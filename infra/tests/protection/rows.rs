@@ -83,6 +83,11 @@ impl Bench {
                 format!("'r{n}', {id}, 'log', 0, 'b', {at}"),
             ),
             "outbox" => ("id, task, created_at", format!("{id}, '{{}}', {at}")),
+            "gateway" => ("name, channel, seen_at", format!("'g{n}', 'sms', {at}")),
+            "work_item" => (
+                "id, alert_id, notice_id, person_id, level, reason, state, created_at",
+                format!("{id}, {id}, {id}, {id}, 1, 'not_reached', 'open', {at}"),
+            ),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
             "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),
             other => panic!("rows of {other} are not made here"),

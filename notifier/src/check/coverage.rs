@@ -37,7 +37,7 @@ fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
     let calls = |level: &i16| {
         settings.alerts.ladder(*level).iter().any(|rung| match rung {
             Rung::Call | Rung::CallWithoutReceipt => true,
-            Rung::Sms | Rung::Email => false,
+            Rung::Sms | Rung::Email | Rung::WorkList => false,
         })
     };
     let mut keys: Vec<&str> = settings

@@ -47,6 +47,7 @@ pub struct Fake {
     channel: Channel,
     pub idempotent: bool,
     pub max_batch: usize,
+    pub rate: u32,
     script: Mutex<Script>,
     journal: Mutex<Vec<Reached>>,
     seen: Mutex<HashMap<String, usize>>,
@@ -72,6 +73,7 @@ impl Fake {
             channel,
             idempotent: false,
             max_batch: 100,
+            rate: 10_000,
             script: Mutex::new(Box::new(|_, _| Act::Take)),
             journal: Mutex::default(),
             answers: Mutex::default(),
@@ -161,7 +163,7 @@ impl Gateway for Fake {
     }
 
     fn rate_per_second(&self) -> u32 {
-        10_000
+        self.rate
     }
 
     fn idempotent(&self) -> bool {

@@ -32,6 +32,9 @@ use uuid::Uuid;
 /// 12 February 2020, noon in Kunming.
 pub const NOON: &str = "2020-02-12T12:00:00+08:00";
 
+/// The key of lines that each `[[gateways]]` table gets, in what a test wants of [`each`].
+pub const GATEWAY_LINES: &str = "GATEWAY_LINES";
+
 pub struct Bench {
     pub name: &'static str,
     pub settings: Arc<Settings>,
@@ -101,11 +104,13 @@ impl Bench {
             ("NOTIFIER__LEASE_SECONDS", "4"),
         ];
         all.push(("NOTIFIER__LISTEN", "127.0.0.1:0"));
-        all.extend_from_slice(env);
+        // Not of the environment: lines for every table of a gateway.
+        let lines = env.iter().find(|(key, _)| *key == GATEWAY_LINES).map_or("", |(_, lines)| lines);
+        all.extend(env.iter().copied().filter(|(key, _)| *key != GATEWAY_LINES));
         let env = all.iter().map(|(k, v)| (format!("MASHANG__{k}"), (*v).to_owned())).collect();
         let file = dir.path().join("m.toml");
         let tables: String = [("fake", "aliyun_sms", "open-sesame"), ("fake-b", "aliyun_sms", "open-sesame"), ("fake-voice", "aliyun_sms", "open-sesame"), ("fake-twilio", "twilio_sms", "")]
-            .map(|(n, kind, secret)| format!("[[gateways]]\nname = \"{n}\"\nkind = \"{kind}\"\naccess_key_secret = \"x\"\ntimeout_ms = 1000\nreceipt_secret = \"{secret}\"\n"))
+            .map(|(n, kind, secret)| format!("[[gateways]]\nname = \"{n}\"\nkind = \"{kind}\"\naccess_key_secret = \"x\"\ntimeout_ms = 1000\nreceipt_secret = \"{secret}\"\n{lines}\n"))
             .concat();
         std::fs::write(&file, tables).unwrap();
         let settings = Arc::new(mashang_config::load_with(Some(&file), env).unwrap());
@@ -263,6 +268,13 @@ impl Bench {
         let stopped = store::alert::stop(&*tx, id, self.now()).await.unwrap();
         tx.commit().await.unwrap();
         stopped
+    }
+
+    /// Cancels the alert and leaves its deliveries as they are.
+    pub async fn cancel_alone(&self, id: Uuid) {
+        let mut row = self.alert_row(id).await.into_active_model();
+        row.state = Set(AlertState::Cancelled);
+        alert::Entity::update(row).exec(self.db.conn()).await.unwrap();
     }
 
     /// A request for a login code, and its delivery.

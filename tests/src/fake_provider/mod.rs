@@ -99,6 +99,8 @@ struct State {
     accepted: Vec<Accepted>,
     /// For the next calls, whoever they are to.
     next: VecDeque<Fault>,
+    /// For every call, as long as it is set.
+    always: Option<Fault>,
     /// For every call that has this number (E.164) in it.
     by_phone: HashMap<String, Fault>,
     nonces: HashSet<String>,
@@ -175,6 +177,11 @@ impl FakeProvider {
     /// The next call fails so; told several times, so do the next calls in turn.
     pub fn fail_next(&self, fault: Fault) {
         lock(&self.state).next.push_back(fault);
+    }
+
+    /// Every call fails so, until told otherwise.
+    pub fn fail_always(&self, fault: Option<Fault>) {
+        lock(&self.state).always = fault;
     }
 
     /// Every call with this number (E.164) in it fails so.
@@ -266,7 +273,10 @@ async fn elsewhere(state: Data<Mutex<State>>) -> HttpResponse {
 impl State {
     /// The fault of a call to these numbers.
     fn fault(&mut self, phones: &[String]) -> Option<Fault> {
-        self.next.pop_front().or_else(|| phones.iter().find_map(|phone| self.by_phone.get(phone).copied()))
+        self.next
+            .pop_front()
+            .or(self.always)
+            .or_else(|| phones.iter().find_map(|phone| self.by_phone.get(phone).copied()))
     }
 }
 

@@ -3,6 +3,7 @@
 use mashang_domain::alert::AlertKind;
 use mashang_domain::time::Timestamp;
 use mashang_infra::store::answer::{self, Told};
+use mashang_infra::store::work_list;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -40,6 +41,11 @@ pub async fn acknowledge(app: &App, citizen: &Citizen, id: Uuid, call_back: bool
     let tx = app.db.begin_write().await?;
     if !answer::acknowledge(&*tx, id, citizen.person_id, call_back, app.clock.now()).await? {
         return Err(Problem::new(Code::NotFound));
+    }
+    if call_back {
+        work_list::call_back(&*tx, id, app.clock.now()).await?;
+    } else {
+        work_list::no_call_back(&*tx, id, app.clock.now()).await?;
     }
     tx.commit().await?;
     let told = answer::notice_of(app.db.conn(), id, citizen.person_id).await?;

@@ -24,6 +24,15 @@ pub const TABLE: &[Kept] = &[
         why_en: "Checks sign-ins and bounds how often codes are sent",
     },
     Kept {
+        table: "work_item",
+        holds_zh: "需人工联系的人员：随机编号、原因、结果",
+        holds_en: "People who have to be called by hand: random id, reason, result",
+        personal: Personal::Yes,
+        rule: After { period: Period::Deliveries, since: "created_at" },
+        why_zh: "短信与电话均未送达的人员由工作人员联系",
+        why_en: "Officials see to those whom no message reached",
+    },
+    Kept {
         table: "attempt",
         holds_zh: "每次发送的结果，不含号码",
         holds_en: "Every try to send, without the number",
@@ -70,6 +79,15 @@ pub const TABLE: &[Kept] = &[
         rule: After { period: Period::Deliveries, since: "created_at" },
         why_zh: "队列丢失后可恢复；正常情况下立即删除",
         why_en: "Survives the loss of the queue; rows normally go at once",
+    },
+    Kept {
+        table: "gateway",
+        holds_zh: "短信与电话通道的名称与启停",
+        holds_en: "Gateways by name, and which are paused",
+        personal: Personal::No,
+        rule: UntilTheEnd,
+        why_zh: "暂停对所有进程生效，重启后仍有效",
+        why_en: "A pause holds for every process and survives a restart",
     },
     Kept {
         table: "trace_contact",

@@ -95,6 +95,17 @@ pub async fn unanswered(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<U
         .collect()
 }
 
+/// Those of these deliveries that are about to be sent once more although an earlier attempt was accepted after all: its
+/// answer came when the next claim was under way, and that one was refused.
+pub async fn told_before(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Uuid>, DbErr> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let raw = Raw::new(tx, "SELECT DISTINCT t.delivery_id FROM attempt t WHERE t.delivery_id").any(ids);
+    let rows = tx.query_all_raw(raw.sql(" AND t.outcome IN ('accepted', 'delivered')").done()).await?;
+    rows.iter().map(|row| row.try_get("", "delivery_id")).collect()
+}
+
 /// An attempt, to be written before its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAttempt {

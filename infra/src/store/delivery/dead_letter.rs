@@ -65,6 +65,62 @@ pub async fn resend(
     Ok(true)
 }
 
+/// Which dead letters are sent again at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub alert: Option<Uuid>,
+    /// The first word of their code.
+    pub reason: Option<&'a str>,
+    pub limit: u64,
+}
+
+/// As [`resend`] for all that were given up and are wanted, oldest first. Answers how many; the sweep queues them.
+pub async fn resend_all(
+    tx: &impl ConnectionTrait,
+    wanted: &Wanted<'_>,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<u64, DbErr> {
+    let raw = Raw::new(
+        tx,
+        "UPDATE delivery SET state = 'pending', tries = 0, code = NULL, settled_at = NULL, lease_until = NULL, due_at = ",
+    );
+    let raw = raw.bind(now).sql(", expires_at = ").bind(expires_at).sql(
+        " WHERE id IN (SELECT d.id FROM delivery d JOIN alert a ON a.id = d.alert_id WHERE d.state = 'failed' \
+         AND d.rung_kind <> 'login' AND a.state <> 'cancelled'",
+    );
+    let raw = match wanted.alert {
+        Some(alert) => raw.sql(" AND d.alert_id = ").bind(alert),
+        None => raw,
+    };
+    let raw = match wanted.reason {
+        Some(word) => {
+            raw.sql(" AND (d.code = ").bind(word).sql(" OR d.code LIKE ").bind(format!("{word}:%")).sql(")")
+        }
+        None => raw,
+    };
+    let raw = raw.sql(" ORDER BY d.created_at LIMIT ").bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX));
+    let raw = raw.either(" FOR UPDATE OF d SKIP LOCKED)", ")");
+    let sent = tx.execute_raw(raw.done()).await?.rows_affected();
+    if sent > 0 {
+        let raw = Raw::new(
+            tx,
+            "UPDATE alert SET state = 'sending', done_at = NULL WHERE state = 'done' AND EXISTS (SELECT 1 FROM delivery d \
+             WHERE d.alert_id = alert.id AND d.state = 'pending')",
+        );
+        tx.execute_raw(raw.done()).await?;
+    }
+    Ok(sent)
+}
+
+/// Wakes what waits because gateways were paused or shut. Answers how many.
+pub async fn wake(tx: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
+    let raw = Raw::new(tx, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(now);
+    let raw =
+        raw.sql(" WHERE state = 'pending' AND code IN ('gateways_paused', 'gateways_closed') AND due_at > ");
+    Ok(tx.execute_raw(raw.bind(now).done()).await?.rows_affected())
+}
+
 async fn reopen_alert_of(tx: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
     let raw = Raw::new(
         tx,

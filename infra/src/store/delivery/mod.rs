@@ -10,15 +10,19 @@ mod dead_letter;
 mod login;
 mod receipt;
 mod record;
+mod sent;
 mod sweep;
 mod tally;
 
 pub use asked::{Ask, Asked, acknowledge, people_of, take_to_ask};
-pub use claim::{Claim, NewAttempt, Unanswered, claim, logins, people, unanswered, write_attempts};
-pub use dead_letter::{dead_letters, of_alert, resend};
+pub use claim::{
+    Claim, NewAttempt, Unanswered, claim, logins, people, told_before, unanswered, write_attempts,
+};
+pub use dead_letter::{Wanted, dead_letters, of_alert, resend, resend_all, wake};
 pub use login::enqueue_login;
-pub use receipt::{Match, ReceiptRow, Received, apply_receipts};
+pub use receipt::{Match, ReceiptRow, Received, Took, apply_receipts, took};
 pub use record::{Settled, change_gateway, move_waiting_calls, record};
+pub use sent::{SentTo, sent_to};
 pub use sweep::{
     Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown,
     settle_calls, settle_without_receipt, take_due,
@@ -34,7 +38,7 @@ use super::statement::Raw;
 /// `pending -> cancelled` for the deliveries of an alert.
 pub async fn cancel_pending(tx: &impl ConnectionTrait, alert: Uuid, now: Timestamp) -> Result<u64, DbErr> {
     let raw =
-        Raw::new(tx, "UPDATE delivery SET state = 'cancelled', lease_until = NULL, settled_at = ").bind(now);
+        Raw::new(tx, "UPDATE delivery SET state = 'cancelled', code = 'alert_cancelled', lease_until = NULL, settled_at = ").bind(now);
     let raw = raw.sql(" WHERE state = 'pending' AND alert_id = ").bind(alert);
     Ok(tx.execute_raw(raw.done()).await?.rows_affected())
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mashang_domain::delivery::DeliveryState;
 use mashang_domain::delivery::state::{self, DeliveryEvent};
+use mashang_domain::delivery::{Channel, DeliveryState};
 use mashang_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
@@ -41,6 +41,40 @@ pub struct Received {
     pub repeated: usize,
     /// Receipts for attempts that are not ours.
     pub strangers: usize,
+    /// Those that arrived by these receipts.
+    pub arrived: Vec<Uuid>,
+}
+
+/// How long a delivery took that has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Took {
+    pub channel: Channel,
+    /// Milliseconds from the approval of its alert, or from the request of a login code.
+    pub since_decided: i64,
+    pub since_accepted: i64,
+}
+
+/// How long these deliveries took to arrive; drills are left out.
+pub async fn took(db: &impl ConnectionTrait, arrived: &[Uuid]) -> Result<Vec<Took>, DbErr> {
+    if arrived.is_empty() {
+        return Ok(Vec::new());
+    }
+    let raw = Raw::new(
+        db,
+        "SELECT d.channel, d.settled_at - COALESCE(a.decided_at, d.created_at) AS decided, d.settled_at - d.accepted_at AS accepted \
+         FROM delivery d LEFT JOIN alert a ON a.id = d.alert_id WHERE NOT d.drill AND d.settled_at IS NOT NULL \
+         AND d.accepted_at IS NOT NULL AND d.id",
+    );
+    let rows = db.query_all_raw(raw.any(arrived).done()).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Took {
+                channel: row.try_get("", "channel")?,
+                since_decided: row.try_get("", "decided")?,
+                since_accepted: row.try_get("", "accepted")?,
+            })
+        })
+        .collect()
 }
 
 /// An attempt that a receipt speaks of.
@@ -79,6 +113,7 @@ pub async fn apply_receipts(
     move_waiting_calls(tx, &failed, now).await?;
     received.applied = arrived.len() + failed.len();
     received.repeated = receipts.len().saturating_sub(received.applied + received.strangers);
+    received.arrived = arrived;
     Ok(received)
 }
 
@@ -157,9 +192,31 @@ async fn settle(
     }
     let raw = Raw::new(tx, "UPDATE delivery SET lease_owner = NULL, lease_until = NULL, state = ");
     let raw = raw.bind(state::to(event).as_str()).sql(", settled_at = ").bind(now);
+    let raw = raw.sql(&format!(", code = {}", reason(event)));
     let raw = raw.sql(", accepted_at = COALESCE(accepted_at, ").bind(now).sql(") WHERE id").any(ids);
     let raw = raw.sql(&format!(" AND state IN ({}) RETURNING id", words(state::from(event))));
     tx.query_all_raw(raw.done()).await?.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// What the code of a delivery becomes: the provider's word for a failure, which its newest attempt has by now.
+const fn reason(event: DeliveryEvent) -> &'static str {
+    match event {
+        DeliveryEvent::FailToDeliver => {
+            "(SELECT t.code FROM attempt t WHERE t.delivery_id = delivery.id ORDER BY t.started_at DESC, t.epoch DESC LIMIT 1)"
+        }
+        DeliveryEvent::Deliver
+        | DeliveryEvent::Claim
+        | DeliveryEvent::Accept
+        | DeliveryEvent::Refuse
+        | DeliveryEvent::GiveUp
+        | DeliveryEvent::LoseAnswer
+        | DeliveryEvent::Resend
+        | DeliveryEvent::Expire
+        | DeliveryEvent::Cancel
+        | DeliveryEvent::LoseNumber
+        | DeliveryEvent::Skip
+        | DeliveryEvent::Revive => "NULL",
+    }
 }
 
 /// The SMS arrived: the call that waited for its receipt is not needed.
@@ -167,7 +224,7 @@ async fn skip_calls(tx: &impl ConnectionTrait, messages: &[Uuid], now: Timestamp
     if messages.is_empty() {
         return Ok(());
     }
-    let raw = Raw::new(tx, "UPDATE delivery SET state = 'skipped', lease_until = NULL, settled_at = ").bind(now).sql(
+    let raw = Raw::new(tx, "UPDATE delivery SET state = 'skipped', code = 'receipt_came', lease_until = NULL, settled_at = ").bind(now).sql(
         " WHERE rung_kind = 'call_without_receipt' AND state = 'pending' AND notice_id IN (SELECT s.notice_id \
          FROM delivery s WHERE s.rung_kind = 'sms' AND s.id",
     );

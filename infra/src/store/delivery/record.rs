@@ -40,7 +40,7 @@ const OUTCOME: &[(&str, &str)] = &[
 ];
 
 /// Writes outcomes and answers which deliveries they changed: those that are still claimed by `owner` in this epoch, and
-/// those that were given up as unknown in this epoch and turn out to be accepted.
+/// those of this epoch that were given up as unknown, or wait for their resend, and turn out to be accepted.
 pub async fn record(
     tx: &impl ConnectionTrait,
     owner: Uuid,
@@ -77,7 +77,7 @@ pub async fn record(
     );
     let raw = raw
         .bind(owner)
-        .sql(" OR delivery.state = 'unknown' AND o.state = 'accepted') ")
+        .sql(" OR delivery.state IN ('unknown', 'pending') AND o.state = 'accepted') ")
         .either("RETURNING delivery.id AS id", "RETURNING id");
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()

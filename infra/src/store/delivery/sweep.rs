@@ -166,8 +166,11 @@ pub async fn resolve_unknown(
 
 /// `pending -> expired` for warnings that became stale.
 pub async fn expire(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<usize, DbErr> {
-    let raw =
-        Raw::new(db, "UPDATE delivery SET state = 'expired', lease_until = NULL, settled_at = ").bind(now);
+    let raw = Raw::new(
+        db,
+        "UPDATE delivery SET state = 'expired', code = 'too_late', lease_until = NULL, settled_at = ",
+    )
+    .bind(now);
     let raw =
         raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND expires_at <= ").bind(now);
     Ok(ids(db, limited(raw, limit).sql(" RETURNING id")).await?.len())
@@ -190,8 +193,11 @@ pub async fn pause_calls(
 pub async fn settle_calls(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     const DUE: &str = " WHERE rung_kind = 'call_without_receipt' AND state = 'pending' AND due_at <= ";
     const SMS: &str = " AND EXISTS (SELECT 1 FROM delivery s WHERE s.notice_id = delivery.notice_id AND s.rung_kind = 'sms' AND s.state IN (";
-    let raw =
-        Raw::new(db, "UPDATE delivery SET state = 'skipped', lease_until = NULL, settled_at = ").bind(now);
+    let raw = Raw::new(
+        db,
+        "UPDATE delivery SET state = 'skipped', code = 'receipt_came', lease_until = NULL, settled_at = ",
+    )
+    .bind(now);
     let raw = raw.sql(DUE).bind(now).sql(SMS).sql("'delivered'))");
     let skipped = db.execute_raw(raw.done()).await?.rows_affected();
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(now + 30 * SECOND);
@@ -219,6 +225,8 @@ pub struct Backlog {
     pub due: i64,
     pub oldest_due: Option<Timestamp>,
     pub unknown: i64,
+    /// When the oldest of the unknown ones was made.
+    pub oldest_unknown: Option<Timestamp>,
     pub sending: i64,
 }
 
@@ -226,7 +234,7 @@ pub struct Backlog {
 pub async fn backlog(db: &impl ConnectionTrait, now: Timestamp) -> Result<Backlog, DbErr> {
     let raw = Raw::new(
         db,
-        "SELECT state, count(*) AS n, min(due_at) AS oldest FROM delivery \
+        "SELECT state, count(*) AS n, min(due_at) AS oldest, min(created_at) AS made FROM delivery \
          WHERE state IN ('sending', 'unknown') OR state = 'pending' AND due_at <= ",
     );
     let mut backlog = Backlog::default();
@@ -234,7 +242,7 @@ pub async fn backlog(db: &impl ConnectionTrait, now: Timestamp) -> Result<Backlo
         let (state, n): (String, i64) = (row.try_get("", "state")?, row.try_get("", "n")?);
         match state.as_str() {
             "pending" => (backlog.due, backlog.oldest_due) = (n, row.try_get("", "oldest")?),
-            "unknown" => backlog.unknown = n,
+            "unknown" => (backlog.unknown, backlog.oldest_unknown) = (n, row.try_get("", "made")?),
             _ => backlog.sending = n,
         }
     }

@@ -1,0 +1,147 @@
+//! Which gateway each message takes, and which share a call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mashang_domain::delivery::DeliveryState;
+use mashang_domain::time::HOUR;
+use mashang_infra::store::delivery::{NewAttempt, Settled};
+
+use super::{Item, Plan, Planned, Planner, ended};
+use crate::bulkhead::{Berths, FULL_PAUSE};
+use crate::gateway::{Batch, TemplateKey};
+use crate::road::Road;
+use crate::router::{Choice, Wanted};
+
+/// Why a delivery waits, in its `code`.
+pub(crate) const GATEWAYS_SHUT: &str = "gateways_closed";
+pub(crate) const GATEWAYS_PAUSED: &str = "gateways_paused";
+pub(crate) const GATEWAYS_FULL: &str = "gateways_full";
+const NUMBER_CAPPED: &str = "number_capped";
+/// How long a message waits for a place in the provider's count of its number; above, it is given up.
+const CAP_WAIT: i64 = HOUR;
+/// How long a warning waits at a time whose gateways are paused; the end of the pause wakes it.
+pub(crate) const PAUSED_WAIT: Duration = Duration::from_secs(60);
+/// How long a login code does.
+const LOGIN_PAUSE: Duration = Duration::from_secs(2);
+
+impl Planner<'_> {
+    /// Groups items that one call may carry and chooses a gateway for each call.
+    pub(crate) fn route(&self, items: Vec<Item>, berths: &Arc<Berths>) -> Plan {
+        let mut groups: BTreeMap<_, VecDeque<Item>> = BTreeMap::new();
+        for item in items {
+            let key = (
+                !item.is_login(),
+                !item.row.urgent,
+                item.row.channel,
+                item.row.template_key.clone(),
+                item.recipient.variables.clone(),
+                item.row.drill,
+                item.tried.clone(),
+                item.pinned.clone(),
+                item.capped.clone(),
+            );
+            groups.entry(key).or_default().push_back(item);
+        }
+        let mut plan = Plan::default();
+        let mut places = Places { berths: Arc::clone(berths), full: Vec::new() };
+        for group in groups.into_values() {
+            self.route_group(group, &mut places, &mut plan);
+        }
+        plan
+    }
+
+    fn route_group(&self, mut group: VecDeque<Item>, places: &mut Places, plan: &mut Plan) {
+        while let Some(first) = group.front() {
+            let (road, most, all_the_same) = match self.choice(first, &places.full) {
+                Choice::Road(road) => {
+                    let most = road.gateway.max_batch().max(1);
+                    (road, most, first.is_pinned())
+                }
+                Choice::Probe(road) => (road, 1, true),
+                Choice::Shut(road, _) if first.is_login() => (road, 1, true),
+                Choice::Shut(_, pause) => return self.put_all_off(group, pause, GATEWAYS_SHUT, plan),
+                Choice::Paused if first.is_login() => {
+                    return self.put_all_off(group, LOGIN_PAUSE, GATEWAYS_PAUSED, plan);
+                }
+                Choice::Paused => return self.put_all_off(group, PAUSED_WAIT, GATEWAYS_PAUSED, plan),
+                Choice::None if !places.full.is_empty() => {
+                    return self.put_all_off(group, FULL_PAUSE, GATEWAYS_FULL, plan);
+                }
+                Choice::None => {
+                    return plan.settled.extend(group.drain(..).map(|item| self.without_gateway(&item)));
+                }
+            };
+            let berth = if first.is_login() { None } else { places.berths.enter(road.name(), &road.walls) };
+            if berth.is_none() && !first.is_login() {
+                places.full.push(road.name().to_owned());
+                continue;
+            }
+            let most = if first.is_login() { 1 } else { most };
+            let items: Vec<Item> = group.drain(..most.min(group.len())).collect();
+            let berths = Arc::clone(&places.berths);
+            plan.batches.push(Planned { _berth: berth, berths, all_the_same, ..planned(road, items) });
+        }
+    }
+
+    /// The gateway of an item, but for those that have no room.
+    fn choice(&self, item: &Item, full: &[String]) -> Choice {
+        let pinned = item.pinned.as_deref().and_then(|name| self.router.by_name(name));
+        match pinned {
+            Some(road) if road.is_paused() => return Choice::Paused,
+            Some(road) if full.iter().any(|name| name == road.name()) => return Choice::None,
+            Some(road) => return Choice::Road(Arc::clone(road)),
+            None => {}
+        }
+        let full = if item.is_login() { &[] } else { full };
+        let not = [&item.tried, &item.capped, full].concat();
+        let wanted = Wanted {
+            channel: item.row.channel,
+            template: &item.row.template_key,
+            drill: item.row.drill,
+            not: &not,
+        };
+        self.router.choose(&wanted, rand::random())
+    }
+
+    /// Waits for a place in the provider's count of its number when that comes soon; otherwise the ladder goes on.
+    fn without_gateway(&self, item: &Item) -> Settled {
+        match item.free_at {
+            Some(at) if at - self.now <= CAP_WAIT && at < item.row.expires_at => {
+                Settled { due_at: at, ..*ended(&item.row, DeliveryState::Pending, NUMBER_CAPPED) }
+            }
+            Some(_) => *ended(&item.row, DeliveryState::Failed, NUMBER_CAPPED),
+            None => *ended(&item.row, DeliveryState::Failed, "no_gateway"),
+        }
+    }
+
+    fn put_all_off(&self, group: VecDeque<Item>, pause: Duration, why: &str, plan: &mut Plan) {
+        let pause = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX).max(1);
+        plan.settled.extend(group.into_iter().map(|item| Settled {
+            due_at: self.now + pause,
+            ..*ended(&item.row, DeliveryState::Pending, why)
+        }));
+    }
+}
+
+/// The places of a task, and the gateways at which it gets none in this plan.
+struct Places {
+    berths: Arc<Berths>,
+    full: Vec<String>,
+}
+
+fn planned(road: Arc<Road>, items: Vec<Item>) -> Planned {
+    let template = TemplateKey::new(items.first().map_or("", |i| i.row.template_key.as_str()));
+    let batch = Batch { template, recipients: items.iter().map(|i| i.recipient.clone()).collect() };
+    let sent = road.gateway.sent_references(&batch);
+    let attempt = |(item, sent): (&Item, String)| NewAttempt {
+        reference: item.recipient.reference.clone(),
+        delivery_id: item.row.id,
+        epoch: item.row.epoch,
+        gateway: road.name().to_owned(),
+        batch: sent,
+    };
+    let attempts = items.iter().zip(sent).map(attempt).collect();
+    Planned { road, batch, items, attempts, _berth: None, berths: Arc::default(), all_the_same: false }
+}
