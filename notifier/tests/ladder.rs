@@ -311,7 +311,7 @@ async fn equal_texts_travel_in_the_largest_batch() {
         let running = bench.start(vec![sms, call]).await;
         bench.until_count(alert, Accepted, 400).await;
         let calls = fake.calls.load(std::sync::atomic::Ordering::Relaxed);
-        assert!(calls <= 6, "{calls} calls for 400 people, two texts and batches of a hundred");
+        assert!(calls <= 5, "{calls} calls for 400 people, two texts and batches of a hundred");
         running.stop().await;
     })
     .await;
