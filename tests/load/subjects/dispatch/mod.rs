@@ -126,6 +126,12 @@ async fn of_alert(
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     sent.first.push(begun.elapsed().as_secs_f64() * 1_000.0);
+    // Counting is dear; it begins when all calls have been made.
+    let all = calls + u64::from(people.div_ceil(batch));
+    while provider.calls() < all {
+        ensure!(begun.elapsed() < PATIENCE, "not everything is called");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
     let accepted = format!("SELECT count(*) FROM delivery WHERE alert_id = '{alert}' AND state = 'accepted'");
     let mut looks = 0;
     while one(&db, &accepted).await? < i64::from(people) {
@@ -137,8 +143,21 @@ async fn of_alert(
     sent.cpu.push((product.cpu_seconds() - cpu) * 1e6 / f64::from(people));
     let ours = one(&db, statements).await? - before - looks - 2;
     sent.statements.push(ours as f64 / f64::from(people));
+    tell_statements(&db).await?;
     db.close().await?;
     product.stop(&ctx.servers).await
+}
+
+/// Says where the database's time went.
+async fn tell_statements(db: &DatabaseConnection) -> anyhow::Result<()> {
+    let sql = "SELECT format('%s ms in %s calls, %s rows: %s', round(total_exec_time)::text, calls, rows, \
+        left(regexp_replace(query, '\\s+', ' ', 'g'), 90)) \
+        FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() \
+        ORDER BY total_exec_time DESC LIMIT 14";
+    for row in db.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await? {
+        progress(row.try_get_by_index::<String>(0)?);
+    }
+    Ok(())
 }
 
 /// People who were at one venue, traced, and an alert to them that waits for its approver. Its id and the trace's hash.

@@ -55,6 +55,13 @@ impl Results {
     }
 }
 
+/// Whether sessions are in the cache, as in a crowd that comes again within half a minute, or none ever is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sessions {
+    Cached,
+    LookedUp,
+}
+
 /// A server that is up and takes scans.
 pub struct Contestant {
     pub name: String,
@@ -70,12 +77,20 @@ enum Server {
 
 impl Contestant {
     /// Ours, with its crowd; limits and queue as they are set by default.
-    pub async fn ours(ctx: &Ctx, form: Form) -> anyhow::Result<(Self, Vec<Person>, Vec<Place>)> {
-        let (name, word) = match form {
-            Form::Service => ("Mashang, PostgreSQL and Redis", "scan"),
-            Form::Sqlite => ("Mashang, SQLite", "scan_sqlite"),
+    pub async fn ours(
+        ctx: &Ctx,
+        form: Form,
+        sessions: Sessions,
+    ) -> anyhow::Result<(Self, Vec<Person>, Vec<Place>)> {
+        let (name, word) = match (form, sessions) {
+            (Form::Service, Sessions::Cached) => ("Mashang, PostgreSQL and Redis", "scan"),
+            (Form::Service, Sessions::LookedUp) => ("Mashang, everybody's first scan", "scan_first"),
+            (Form::Sqlite, _) => ("Mashang, SQLite", "scan_sqlite"),
         };
-        let changes = ctx.changes();
+        let mut changes = ctx.changes();
+        if sessions == Sessions::LookedUp {
+            changes.push(("sessions.cache_entries", "0"));
+        }
         let wanted = Wanted { form, name: word, sections: "", changes: &changes, notifier: true };
         let product = Product::start(&ctx.servers, &wanted).await?;
         let keys = population::keys(&product.keys_file())?;

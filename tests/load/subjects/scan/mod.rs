@@ -7,7 +7,7 @@ mod requests;
 use mashang_tests::figures::Figures;
 use mashang_tests::place::Form;
 
-use self::contestant::{Contestant, Results, peers_database};
+use self::contestant::{Contestant, Results, Sessions, peers_database};
 use crate::context::{Ctx, progress};
 use crate::generator::Load;
 use crate::peers::Peer;
@@ -21,12 +21,13 @@ const PEERS: [Peer; 5] = [Peer::Ceiling, Peer::SeaOrm, Peer::TokioPostgres, Peer
 pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
     let mut section = Section::new("Scans over HTTP");
     let database = peers_database(ctx).await?;
-    let (ours, people, places) = Contestant::ours(ctx, Form::Service).await?;
+    let (ours, people, places) = Contestant::ours(ctx, Form::Service, Sessions::Cached).await?;
     let mut contestants = vec![ours];
     for peer in PEERS.into_iter().filter(|peer| ctx.peers || *peer == Peer::Ceiling) {
         contestants.push(Contestant::peer(ctx, peer, &database, &people, &places).await?);
     }
-    contestants.push(Contestant::ours(ctx, Form::Sqlite).await?.0);
+    contestants.push(Contestant::ours(ctx, Form::Service, Sessions::LookedUp).await?.0);
+    contestants.push(Contestant::ours(ctx, Form::Sqlite, Sessions::Cached).await?.0);
     let mut limit = Figures::default();
     for _ in 0..ctx.rounds {
         limit.push(limit::rows_per_second(ctx, &database).await?);
@@ -59,7 +60,7 @@ pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
 /// Ours alone, with the larger crowd: to try a change or a setting out in half a minute.
 pub async fn tune(ctx: &Ctx) -> anyhow::Result<Section> {
     let mut section = Section::new("Scans over HTTP, ours alone");
-    let (ours, ..) = Contestant::ours(ctx, Form::Service).await?;
+    let (ours, ..) = Contestant::ours(ctx, Form::Service, Sessions::Cached).await?;
     let mut contestants = vec![ours];
     let results = closed_loop(ctx, &contestants, CLIENTS[1]).await?;
     rows_of_closed_loop(&mut section, &contestants, &results, CLIENTS[1], &Figures::default());
