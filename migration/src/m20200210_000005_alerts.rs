@@ -84,8 +84,12 @@ CREATE INDEX delivery_due ON delivery (state, due_at)
 ;;
 CREATE INDEX delivery_alert ON delivery (alert_id, state)
 ;;
-CREATE INDEX delivery_login ON delivery (login_id)
+CREATE INDEX delivery_login ON delivery (login_id) WHERE login_id IS NOT NULL
 ;;
+--postgres
+CREATE INDEX delivery_created ON delivery USING brin (created_at)
+;;
+--sqlite
 CREATE INDEX delivery_created ON delivery (created_at)
 ;;
 CREATE TABLE attempt (
@@ -104,9 +108,9 @@ CREATE TABLE attempt (
 ;;
 CREATE INDEX attempt_delivery ON attempt (delivery_id)
 ;;
-CREATE INDEX attempt_provider ON attempt (provider_id)
+CREATE INDEX attempt_provider ON attempt (provider_id) WHERE provider_id IS NOT NULL
 ;;
-CREATE INDEX attempt_batch ON attempt (batch)
+CREATE INDEX attempt_batch ON attempt (batch) WHERE batch <> reference
 ;;
 CREATE TABLE outbox (
     id UUID PRIMARY KEY,

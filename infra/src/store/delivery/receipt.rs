@@ -134,7 +134,7 @@ async fn find(tx: &impl ConnectionTrait, receipts: &[ReceiptRow]) -> Result<BTre
     });
     let raw = Raw::new(tx, "WITH r (n, gateway, provider_id, reference, phone, by_phone) AS (").rows(rows).sql(
         ") SELECT r.n, t.reference, t.delivery_id, t.epoch = d.epoch AS is_current FROM r JOIN attempt t \
-         ON t.provider_id = r.provider_id OR t.reference = r.reference OR (r.by_phone AND t.batch = r.reference) \
+         ON t.provider_id = r.provider_id OR t.reference = r.reference OR (r.by_phone AND t.batch = r.reference AND t.batch <> t.reference) \
          JOIN delivery d ON d.id = t.delivery_id LEFT JOIN person p ON p.id = d.person_id \
          LEFT JOIN login_code l ON l.id = d.login_id WHERE t.gateway = r.gateway AND CASE WHEN r.by_phone \
          THEN r.phone IS NOT NULL AND COALESCE(p.phone_hash, l.phone_hash) = r.phone \
