@@ -61,6 +61,11 @@ impl Outcome {
         self.bad.values().sum()
     }
 
+    /// Milliseconds at a quantile, of the answers that were not good.
+    pub fn refusal_millis(&self, quantile: f64) -> f64 {
+        self.refusals.at(quantile) as f64 / 1000.0
+    }
+
     /// Milliseconds at a quantile.
     pub fn millis(&self, quantile: f64) -> f64 {
         self.latency.at(quantile) as f64 / 1000.0

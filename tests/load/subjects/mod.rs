@@ -16,6 +16,8 @@ use crate::report::Section;
 pub enum Subject {
     /// Scans over HTTP, beside peers.
     Scan,
+    /// More scans than fit: what is served, and how soon the others are refused.
+    Overload,
     /// Scans of ours alone, to try a change or a setting out; no part of everything.
     Tune,
     /// A trace in small and large worlds, beside SQL by hand.
@@ -38,6 +40,7 @@ impl Subject {
     pub async fn run(self, ctx: &Ctx) -> anyhow::Result<Section> {
         match self {
             Subject::Scan => scan::run(ctx).await,
+            Subject::Overload => scan::overload(ctx).await,
             Subject::Tune => scan::tune(ctx).await,
             Subject::Trace => trace::run(ctx).await,
             Subject::Import => import::run(ctx).await,

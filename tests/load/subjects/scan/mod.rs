@@ -16,6 +16,9 @@ use crate::report::{Goal, Row, Section, number};
 const CLIENTS: [usize; 2] = [64, 256];
 /// Shares of what 256 clients reached, for the open loop.
 const SHARES: [f64; 4] = [0.3, 0.5, 0.7, 0.9];
+/// Shares of it that are too much, over so many connections that they do not bound it.
+const OVERLOADS: [f64; 2] = [1.5, 2.0];
+const CROWD: usize = 2_048;
 const PEERS: [Peer; 5] = [Peer::Ceiling, Peer::SeaOrm, Peer::TokioPostgres, Peer::Fastify, Peer::Fastapi];
 
 pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
@@ -54,6 +57,49 @@ pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
          parse the same JSON and insert one row of the same table. CPU counts the server's processes, and PostgreSQL's \
          apart. Each round measures everybody in turn on empty tables; ratios are taken round by round.",
     );
+    Ok(section)
+}
+
+/// More than fits: what is served then, and how soon the others hear that they have to come again.
+pub async fn overload(ctx: &Ctx) -> anyhow::Result<Section> {
+    let mut section = Section::new("Overload");
+    let (ours, ..) = Contestant::ours(ctx, Form::Service, Sessions::Cached).await?;
+    let mut contestants = vec![ours];
+    let capacity = closed_loop(ctx, &contestants, CLIENTS[1]).await?.remove(0).rate;
+    section.push(Row::new("capacity, 256 clients", "scans/s", capacity.clone()));
+    for share in OVERLOADS {
+        let rate = capacity.median() * share;
+        let (mut results, mut refused, mut told) =
+            (Results::default(), Figures::default(), Figures::default());
+        for _ in 0..ctx.rounds {
+            let load = Load::Open { rate };
+            let outcome = contestants[0].measure(ctx, CROWD, load, &mut results).await?;
+            refused.push(outcome.errors() as f64 / outcome.seconds);
+            told.push(outcome.refusal_millis(0.99));
+            progress(format!(
+                "overload: {}/s wanted, {} served, p99 {} ms; others {:?}, p99 {} ms; generator late {:?}",
+                number(rate),
+                number(outcome.rate()),
+                number(outcome.millis(0.99)),
+                outcome.bad,
+                number(outcome.refusal_millis(0.99)),
+                outcome.late
+            ));
+        }
+        let name = format!("{:.0} % of capacity, {CROWD} connections", share * 100.0);
+        section.push(Row::new(format!("{name}: refused"), "/s", refused));
+        section.push(Row::new(format!("{name}: refused within, p99"), "ms", told));
+        section.push(Row::new(format!("{name}: served within, p99"), "ms", results.p99));
+        let served = Row::new(format!("{name}: served"), "scans/s", results.rate);
+        section.push(served.against("capacity", &capacity).goal(Goal::AtLeast(0.8)));
+    }
+    section.note(
+        "Times are counted from when a request should have been sent; while all connections wait, that is the generator's \
+         own queue, which no server can shorten.",
+    );
+    if let Some(ours) = contestants.pop() {
+        ours.stop(ctx).await?;
+    }
     Ok(section)
 }
 
