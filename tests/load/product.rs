@@ -141,7 +141,7 @@ fn settings(
     folder: &Path,
     notifier_port: u16,
 ) -> String {
-    let (folder, embedded) = (folder.display(), wanted.form == Form::Sqlite && wanted.notifier);
+    let (folder, embedded) = (folder.display(), wanted.form == Form::Sqlite);
     let redis = if wanted.form == Form::Service { servers.redis_url.as_str() } else { "" };
     format!(
         r#"environment = "development"
