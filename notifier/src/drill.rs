@@ -3,54 +3,23 @@
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 
-use crate::gateway::{Batch, Gateway, ReceiptMatch};
+use crate::gateway::{Batch, Gateway, Terms};
 
 /// A stub on one channel.
-#[derive(Debug)]
 pub struct DrillGateway {
-    channel: Channel,
-    name: &'static str,
+    terms: Terms,
 }
 
 impl DrillGateway {
-    pub const fn new(channel: Channel) -> Self {
-        let name = match channel {
-            Channel::Sms => "drill-sms",
-            Channel::Voice => "drill-voice",
-            Channel::Email => "drill-email",
-        };
-        Self { channel, name }
+    pub fn new(channel: Channel) -> Self {
+        Self { terms: Terms { max_batch: 1_000, ..Terms::stub(format!("drill-{channel}"), channel) } }
     }
 }
 
 #[async_trait]
 impl Gateway for DrillGateway {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn channel(&self) -> Channel {
-        self.channel
-    }
-
-    fn max_batch(&self) -> usize {
-        1_000
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        10_000
-    }
-
-    fn idempotent(&self) -> bool {
-        true
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Never
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {

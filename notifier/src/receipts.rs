@@ -54,7 +54,7 @@ fn seconds(millis: i64) -> f64 {
 }
 
 fn row(core: &Core, receipt: &Receipt) -> Option<ReceiptRow> {
-    let by = match core.router.by_name(&receipt.gateway)?.gateway.receipt_match() {
+    let by = match core.router.by_name(&receipt.gateway)?.gateway.terms().receipt_match {
         ReceiptMatch::ProviderIdAndPhone => Match::WithPhone,
         ReceiptMatch::Reference => Match::Reference,
         ReceiptMatch::Never => return None,

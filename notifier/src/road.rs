@@ -42,7 +42,7 @@ pub struct Road {
 
 impl Road {
     pub(crate) fn new(gateway: Arc<dyn Gateway>, terms: Terms) -> Arc<Self> {
-        let pace = Pace::new(gateway.rate_per_second());
+        let pace = Pace::new(gateway.terms().rate_per_second);
         let Terms { weight, timeout, tasks, caps } = terms;
         Arc::new(Self {
             gateway,

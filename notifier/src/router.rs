@@ -101,7 +101,7 @@ impl Router {
     /// The gateways at which a resend under the same reference is harmless.
     pub fn idempotent(&self) -> Vec<String> {
         let all = self.roads.iter().chain(&self.drill);
-        all.filter(|road| road.gateway.idempotent()).map(|road| road.name().to_owned()).collect()
+        all.filter(|road| road.gateway.terms().idempotent).map(|road| road.name().to_owned()).collect()
     }
 
     /// Whether some provider caps what one number may get.

@@ -403,7 +403,7 @@ async fn a_cancellation_reaches_what_waits_for_its_turn() {
     each(&[], async |bench| {
         let people = bench.people(40).await;
         let mut slow = Fake::sms();
-        (slow.max_batch, slow.rate) = (1, 10);
+        (slow.terms.max_batch, slow.terms.rate_per_second) = (1, 10);
         let (fake, sms) = shared(slow);
         let alert = bench.warn(&people, 1).await;
         let running = bench.start(vec![sms]).await;

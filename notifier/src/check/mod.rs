@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 pub use trial::{Trial, send};
 
-use crate::gateway::{self, Site, machine_time};
+use crate::gateway::{self, Site, Terms, machine_time};
 use crate::receipt::ReceiptFormat;
 
 /// A gateway of the settings, and what is wrong with it.
@@ -63,10 +63,9 @@ fn finding(settings: &Settings, table: &GatewaySettings, refusals: &[Refusal]) -
     match gateway::build(slice::from_ref(table), &site(settings)) {
         Ok(built) => {
             for gateway in &built {
-                let (channel, rate, most) =
-                    (gateway.channel(), gateway.rate_per_second(), gateway.max_batch());
-                notes.push(format!("{channel}, {rate} calls a second, {most} in one"));
-                let missing = coverage::missing(settings, table, gateway.channel());
+                let Terms { channel, rate_per_second, max_batch, .. } = gateway.terms();
+                notes.push(format!("{channel}, {rate_per_second} calls a second, {max_batch} in one"));
+                let missing = coverage::missing(settings, table, *channel);
                 wrong.extend(missing.nowhere.iter().map(|key| {
                     format!("templates.{key} is missing, and no other gateway of the channel sends it")
                 }));

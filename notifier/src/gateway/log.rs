@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::batch::{Variables, json_text};
 use super::registry::BuildError;
-use super::{Batch, Gateway, Now, ReceiptMatch, Recipient, TemplateKey};
+use super::{Batch, Gateway, Now, Recipient, TemplateKey, Terms};
 
 /// Messages that are kept, the newest.
 const KEPT: usize = 1_000;
@@ -38,8 +38,7 @@ pub struct LoggedMessage {
 /// A handle; clones share the kept messages.
 #[derive(Clone)]
 pub struct LogGateway {
-    name: String,
-    channel: Channel,
+    terms: Terms,
     shared: Arc<Shared>,
 }
 
@@ -48,21 +47,12 @@ struct Shared {
     /// Held while a batch is appended, so that lines do not mix.
     writing: tokio::sync::Mutex<()>,
     kept: Mutex<VecDeque<LoggedMessage>>,
-    max_batch: usize,
-    rate: u32,
     now: Now,
 }
 
 impl Shared {
     fn new(now: Now) -> Self {
-        Self {
-            file: None,
-            writing: tokio::sync::Mutex::default(),
-            kept: Mutex::default(),
-            max_batch: 100,
-            rate: 10_000,
-            now,
-        }
+        Self { file: None, writing: tokio::sync::Mutex::default(), kept: Mutex::default(), now }
     }
 }
 
@@ -76,19 +66,22 @@ impl LogGateway {
                 Some(file_path(endpoint).ok_or_else(wrong)?)
             }
         };
-        let (max_batch, rate) = (settings.max_batch, settings.rate_per_second);
-        let shared = Shared { file, max_batch, rate, ..Shared::new(now) };
-        Ok(Self { name: settings.name.clone(), channel, shared: Arc::new(shared) })
+        let terms = Terms {
+            max_batch: settings.max_batch,
+            rate_per_second: settings.rate_per_second,
+            ..Terms::stub(settings.name.clone(), channel)
+        };
+        Ok(Self { terms, shared: Arc::new(Shared { file, ..Shared::new(now) }) })
     }
 
     /// Without a file and without limits worth the name.
     pub fn in_memory(name: String, channel: Channel, now: Now) -> Self {
-        Self { name, channel, shared: Arc::new(Shared::new(now)) }
+        Self { terms: Terms::stub(name, channel), shared: Arc::new(Shared::new(now)) }
     }
 
     /// The same store of messages on another channel, under another name.
     pub fn also(&self, channel: Channel, name: String) -> Self {
-        Self { name, channel, shared: Arc::clone(&self.shared) }
+        Self { terms: Terms { name, channel, ..self.terms.clone() }, shared: Arc::clone(&self.shared) }
     }
 
     /// The last messages, oldest first, of this handle and all that share its store.
@@ -103,7 +96,7 @@ impl LogGateway {
     fn keep(&self, template: &TemplateKey, recipient: &Recipient) -> LoggedMessage {
         let message = LoggedMessage {
             at: (self.shared.now)(),
-            channel: self.channel,
+            channel: self.terms.channel,
             template: template.clone(),
             to: recipient.to.clone(),
             reference: recipient.reference.clone(),
@@ -128,14 +121,14 @@ impl LogGateway {
             file.flush().await
         };
         if let Err(error) = written.await {
-            tracing::warn!(gateway = %self.name, %error, "the message file cannot be written");
+            tracing::warn!(gateway = %self.terms.name, %error, "the message file cannot be written");
         }
     }
 
     fn line(&self, message: &LoggedMessage) -> String {
         let variables = json_text(&Variables(&message.variables));
         let line = json!({
-            "at": message.at, "gateway": self.name, "channel": message.channel, "template": message.template.as_str(),
+            "at": message.at, "gateway": self.terms.name, "channel": message.channel, "template": message.template.as_str(),
             "phone": message.to.reveal(), "reference": message.reference, "text": message.text,
             "variables": serde_json::from_str::<serde_json::Value>(&variables).unwrap_or_default(),
         });
@@ -145,32 +138,8 @@ impl LogGateway {
 
 #[async_trait]
 impl Gateway for LogGateway {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        self.channel
-    }
-
-    fn max_batch(&self) -> usize {
-        self.shared.max_batch
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.shared.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        true
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Never
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -178,7 +147,7 @@ impl Gateway for LogGateway {
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
         for recipient in &batch.recipients {
             let template = batch.template.as_str();
-            tracing::info!(gateway = %self.name, channel = %self.channel, template, to = %recipient.to, "message");
+            tracing::info!(gateway = %self.terms.name, channel = %self.terms.channel, template, to = %recipient.to, "message");
             lines.push_str(&self.line(&self.keep(&batch.template, recipient)));
             outcomes.push(Outcome::Accepted { provider_id: format!("log-{}", recipient.reference) });
         }
@@ -207,15 +176,6 @@ impl fmt::Debug for LoggedMessage {
             .field("template", &self.template)
             .field("to", &self.to)
             .field("reference", &self.reference)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for LogGateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogGateway")
-            .field("name", &self.name)
-            .field("channel", &self.channel)
             .finish_non_exhaustive()
     }
 }

@@ -18,10 +18,11 @@ pub mod log;
 pub mod registry;
 mod site;
 pub mod tencent;
+mod terms;
 pub mod twilio;
 pub mod webhook;
 
-use std::fmt::Debug;
+use std::fmt;
 
 use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
@@ -31,29 +32,20 @@ pub use batch::{Batch, MAX_REFERENCE, Recipient, TemplateKey};
 pub use log::LogGateway;
 pub use registry::{BuildError, build};
 pub use site::{Now, Site, machine_time};
+pub use terms::{ReceiptMatch, Terms};
 
 /// One provider account on one channel.
 #[async_trait]
-pub trait Gateway: Debug + Send + Sync {
-    /// The name in the settings, unique among gateways.
-    fn name(&self) -> &str;
+pub trait Gateway: Send + Sync {
+    fn terms(&self) -> &Terms;
 
-    fn channel(&self) -> Channel;
+    fn name(&self) -> &str {
+        &self.terms().name
+    }
 
-    /// How many recipients the dispatcher should hand over at a time. A longer batch is sent in several calls.
-    fn max_batch(&self) -> usize;
-
-    /// Whether recipients of one batch may have different variables.
-    fn per_recipient_variables(&self) -> bool;
-
-    /// Calls a second that the dispatcher may make; one call carries up to [`Gateway::max_batch`] recipients.
-    fn rate_per_second(&self) -> u32;
-
-    /// Whether a resend under the same reference is harmless, so that an unknown outcome may be resent at once.
-    fn idempotent(&self) -> bool;
-
-    /// How a receipt of this gateway finds its attempt.
-    fn receipt_match(&self) -> ReceiptMatch;
+    fn channel(&self) -> Channel {
+        self.terms().channel
+    }
 
     /// The reference that the provider will be told for each recipient, in their order. Providers take one reference per
     /// call, so recipients of one call share that of its first. Pure: to be stored before [`Gateway::send`], because it is
@@ -76,15 +68,10 @@ pub trait Gateway: Debug + Send + Sync {
     }
 }
 
-/// What identifies the attempt a receipt speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptMatch {
-    /// The provider's id is shared by a whole call: match (provider id, phone). For an attempt whose answer was lost there
-    /// is no provider id: match (reference, phone), where the reference of the receipt is the attempt's own or its
-    /// [`Gateway::sent_references`].
-    ProviderIdAndPhone,
-    /// The receipt names the attempt's own reference; the provider's id is per person as well.
-    Reference,
-    /// No receipts come.
-    Never,
+/// Its name and channel only: nothing of an account is printed by accident.
+impl fmt::Debug for dyn Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Gateway");
+        shown.field("name", &self.name()).field("channel", &self.channel()).finish_non_exhaustive()
+    }
 }

@@ -10,7 +10,6 @@
 //! `daily_limit` for this person), 402 (account), another 4xx (configuration).
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -24,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::{Variables, json_text};
 use super::http::{self, Answer, Endpoint, Exchange};
 use super::registry::BuildError;
-use super::{Batch, Gateway, Now, ReceiptMatch, Recipient};
+use super::{Batch, Gateway, Now, Recipient, Terms};
 use crate::standard_webhooks::WebhookSecret;
 
 /// Messages of one batch that are on their way at the same time.
@@ -32,14 +31,12 @@ const AT_ONCE: usize = 8;
 
 /// Somebody's own gateway, on one channel.
 pub struct Webhook {
-    name: String,
-    channel: Channel,
+    terms: Terms,
     http: Client,
     endpoint: Endpoint,
     secret: WebhookSecret,
     sign_name: String,
     templates: BTreeMap<String, String>,
-    rate: u32,
     now: Now,
 }
 
@@ -65,21 +62,20 @@ impl Webhook {
         }
         let secret = WebhookSecret::parse(settings.access_key_secret.expose_secret());
         Ok(Self {
-            name: gateway(),
-            channel,
+            // One message is one call, so that the rate holds whatever the dispatcher hands over.
+            terms: Terms { idempotent: true, ..Terms::of(settings, channel) },
             http: http::client(settings).map_err(|source| BuildError::Http { gateway: gateway(), source })?,
             endpoint,
             secret: secret.ok_or_else(|| BuildError::WebhookSecret { gateway: gateway() })?,
             sign_name: settings.sign_name.clone(),
             templates: settings.templates.clone(),
-            rate: settings.rate_per_second,
             now,
         })
     }
 
     async fn post(&self, template: &str, recipient: &Recipient) -> Outcome {
         let body = json_text(&Message {
-            r#type: self.channel.as_str(),
+            r#type: self.terms.channel.as_str(),
             to: [recipient.to.reveal()],
             template,
             params: Variables(&recipient.variables),
@@ -147,33 +143,8 @@ fn refused(answer: &Answer, error: Option<String>) -> Outcome {
 
 #[async_trait]
 impl Gateway for Webhook {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        self.channel
-    }
-
-    /// One message is one call, so that the rate holds whatever the dispatcher hands over.
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        true
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Reference
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -191,15 +162,6 @@ impl Gateway for Webhook {
             outcomes.push(outcome);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Webhook")
-            .field("name", &self.name)
-            .field("channel", &self.channel)
-            .finish_non_exhaustive()
     }
 }
 

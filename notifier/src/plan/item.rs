@@ -93,7 +93,8 @@ impl Planner<'_> {
             ended(&row, DeliveryState::Failed, "template")
         })?;
         let before = facts.unanswered.get(&row.id).filter(|u| {
-            row.epoch > 1 && self.router.by_name(&u.gateway).is_some_and(|road| road.gateway.idempotent())
+            row.epoch > 1
+                && self.router.by_name(&u.gateway).is_some_and(|road| road.gateway.terms().idempotent)
         });
         let reference = before.map_or_else(new_reference, |u| u.reference.clone());
         Ok(Item {

@@ -56,7 +56,7 @@ impl Planner<'_> {
         while let Some(first) = group.front() {
             let (road, most, all_the_same) = match self.choice(first, &places.full) {
                 Choice::Road(road) => {
-                    let most = road.gateway.max_batch().max(1);
+                    let most = road.gateway.terms().max_batch.max(1);
                     (road, most, first.is_pinned())
                 }
                 Choice::Probe(road) => (road, 1, true),

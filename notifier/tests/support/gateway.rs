@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mashang_domain::delivery::{Channel, Outcome};
 use mashang_domain::person::Phone;
 use mashang_notifier::gateway::{
-    Answer, Answering, Batch, Gateway, NoAnswer, Question, ReceiptMatch, Recipient,
+    Answer, Answering, Batch, Gateway, NoAnswer, Question, ReceiptMatch, Recipient, Terms,
 };
 
 /// What happens to one message.
@@ -43,11 +43,7 @@ type Tell = Box<dyn Fn(&Question) -> Result<Answer, NoAnswer> + Send + Sync>;
 type Script = Box<dyn Fn(&Recipient, usize) -> Act + Send + Sync>;
 
 pub struct Fake {
-    name: String,
-    channel: Channel,
-    pub idempotent: bool,
-    pub max_batch: usize,
-    pub rate: u32,
+    pub terms: Terms,
     script: Mutex<Script>,
     journal: Mutex<Vec<Reached>>,
     seen: Mutex<HashMap<String, usize>>,
@@ -62,18 +58,18 @@ pub struct Fake {
 
 impl std::fmt::Debug for Fake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(&self.terms.name)
     }
 }
 
 impl Fake {
     pub fn new(name: &str, channel: Channel) -> Self {
         Self {
-            name: name.to_owned(),
-            channel,
-            idempotent: false,
-            max_batch: 100,
-            rate: 10_000,
+            terms: Terms {
+                idempotent: false,
+                receipt_match: ReceiptMatch::ProviderIdAndPhone,
+                ..Terms::stub(name.to_owned(), channel)
+            },
             script: Mutex::new(Box::new(|_, _| Act::Take)),
             journal: Mutex::default(),
             answers: Mutex::default(),
@@ -93,7 +89,7 @@ impl Fake {
     }
 
     pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
+        self.terms.idempotent = true;
         self
     }
 
@@ -128,7 +124,7 @@ impl Fake {
     fn take(&self, template: &str, recipient: &Recipient) -> String {
         let provider_id = format!("p-{}", recipient.reference);
         let mut journal = self.journal.lock().unwrap();
-        if self.idempotent && journal.iter().any(|r| r.reference == recipient.reference) {
+        if self.terms.idempotent && journal.iter().any(|r| r.reference == recipient.reference) {
             self.repeated.fetch_add(1, Ordering::SeqCst);
             return provider_id;
         }
@@ -146,32 +142,8 @@ impl Fake {
 
 #[async_trait]
 impl Gateway for Fake {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        self.channel
-    }
-
-    fn max_batch(&self) -> usize {
-        self.max_batch
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        self.idempotent
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::ProviderIdAndPhone
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     fn as_answering(&self) -> Option<&dyn Answering> {

@@ -58,7 +58,7 @@ async fn a_provider_that_answers_says_how_a_message_ended() {
                 "{receipt:?}"
             );
         }
-        assert_eq!(gateway.receipt_match(), ReceiptMatch::ProviderIdAndPhone);
+        assert_eq!(gateway.terms().receipt_match, ReceiptMatch::ProviderIdAndPhone);
         assert_eq!(provider.calls(), 1, "{kind}: a question sends nothing");
     }
 }

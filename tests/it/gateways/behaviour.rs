@@ -46,15 +46,15 @@ async fn a_resend_is_harmless_exactly_where_the_gateway_says_so() {
         let first = gateway.send(&batch_of(kind, 1)).await;
         let second = gateway.send(&batch_of(kind, 1)).await;
         assert_eq!((words(&first), words(&second)), (vec!["accepted"], vec!["accepted"]), "{kind}");
-        assert_eq!(provider.accepted().len(), if gateway.idempotent() { 1 } else { 2 }, "{kind}");
-        assert_eq!(first == second, gateway.idempotent(), "{kind}");
+        assert_eq!(provider.accepted().len(), if gateway.terms().idempotent { 1 } else { 2 }, "{kind}");
+        assert_eq!(first == second, gateway.terms().idempotent, "{kind}");
     }
 }
 
 #[tokio::test]
 async fn people_with_the_same_text_share_calls_within_the_limit() {
     let (provider, gateway) = pair("aliyun_sms").await;
-    assert_eq!(gateway.max_batch(), 100);
+    assert_eq!(gateway.terms().max_batch, 100);
     let outcomes = gateway.send(&batch(150)).await;
     assert!(outcomes.iter().all(|o| matches!(o, Outcome::Accepted { .. })));
     let accepted = provider.accepted();
@@ -111,7 +111,7 @@ async fn the_settings_choose_the_size_of_a_call() {
 #[tokio::test]
 async fn where_texts_differ_a_list_of_texts_is_one_call() {
     let (provider, gateway) = pair("huawei_sms").await;
-    assert_eq!((gateway.max_batch(), gateway.per_recipient_variables()), (100, true));
+    assert_eq!((gateway.terms().max_batch, gateway.terms().per_recipient_variables), (100, true));
     let mut five = batch(5);
     five.recipients[3].variables[0].1 = "别处".to_owned();
     assert_eq!(words(&gateway.send(&five).await), ["accepted"; 5]);

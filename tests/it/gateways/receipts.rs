@@ -116,7 +116,7 @@ async fn receipts_find_their_attempts() {
             three.recipients.iter().zip(&outcomes).zip(gateway.sent_references(&three))
         {
             let Outcome::Accepted { provider_id } = outcome else { panic!("{kind}: {outcome:?}") };
-            let belongs = |receipt: &&Receipt| match gateway.receipt_match() {
+            let belongs = |receipt: &&Receipt| match gateway.terms().receipt_match {
                 ReceiptMatch::ProviderIdAndPhone => {
                     receipt.provider_id == *provider_id && is_of(receipt, person)
                 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::Call;
 use super::{AliyunSms, wire_number};
-use crate::gateway::asking::{Answer, Answering, NoAnswer, Question};
+use crate::gateway::{Answer, Answering, Gateway, NoAnswer, Question};
 use crate::receipt::{Receipt, beijing_time};
 
 /// Entries on one page, the most there are.
@@ -90,7 +90,7 @@ impl Answering for AliyunSms {
             let call = Call { action: "QuerySendDetails", query: &query, form: &[] };
             let details: Details = self.client.ask(call).await?;
             if let Some(entry) = details.all.each.into_iter().find(|entry| entry.answers(question)) {
-                return Ok(entry.answer(&self.name, question));
+                return Ok(entry.answer(self.name(), question));
             }
         }
         Ok(Answer::NotKnown)

@@ -7,8 +7,6 @@
 //! OutId is one per call as well: a call carries the reference of its first recipient. A receipt is found by (BizId, phone),
 //! or, when the answer was lost, by (OutId, phone) with the recipient's own reference or the one of `sent_references`.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, ErrorClass, Outcome};
@@ -18,7 +16,7 @@ use super::{errors, wire_number};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
+use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, apart};
 
 /// Numbers in one SendSms call. The provider takes 1,000, but a request line of that length has not been tried.
 const MAX_SAME: usize = 500;
@@ -27,24 +25,24 @@ const MAX_DIFFERENT: usize = 100;
 
 /// The SMS side of an account.
 pub struct AliyunSms {
-    pub(super) name: String,
+    terms: Terms,
     pub(super) client: AcsClient,
     sign_name: String,
     templates: Templates,
-    max_batch: usize,
-    rate: u32,
 }
 
 impl AliyunSms {
     /// Fails without keys or `sign_name`, or with an endpoint that has a path.
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms {
+                max_batch: settings.max_batch.clamp(1, MAX_SAME),
+                receipt_match: ReceiptMatch::ProviderIdAndPhone,
+                ..Terms::of(settings, Channel::Sms)
+            },
             client: AcsClient::new(settings, now)?,
             sign_name: required(settings, "sign_name", &settings.sign_name)?,
             templates: Templates::of(settings),
-            max_batch: settings.max_batch.clamp(1, MAX_SAME),
-            rate: settings.rate_per_second,
         })
     }
 
@@ -52,8 +50,8 @@ impl AliyunSms {
     fn calls<'a>(&self, batch: &'a Batch) -> std::slice::Chunks<'a, Recipient> {
         let most = match (batch.template.is_login(), apart::same_variables(&batch.recipients)) {
             (true, _) => 1,
-            (false, true) => self.max_batch,
-            (false, false) => self.max_batch.min(MAX_DIFFERENT),
+            (false, true) => self.terms.max_batch,
+            (false, false) => self.terms.max_batch.min(MAX_DIFFERENT),
         };
         batch.recipients.chunks(most)
     }
@@ -118,32 +116,8 @@ impl apart::SendOne for AliyunSms {
 
 #[async_trait]
 impl Gateway for AliyunSms {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Sms
-    }
-
-    fn max_batch(&self) -> usize {
-        self.max_batch
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::ProviderIdAndPhone
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     fn as_answering(&self) -> Option<&dyn Answering> {
@@ -165,11 +139,5 @@ impl Gateway for AliyunSms {
             outcomes.extend(self.send_call(template, call).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for AliyunSms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AliyunSms").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! An accepted call is not a heard one: only the receipt says that somebody listened. OutId takes 1 to 15 bytes.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, ErrorClass, Outcome};
@@ -13,26 +11,24 @@ use super::wire_number;
 use crate::gateway::account::Templates;
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
+use crate::gateway::{Batch, Gateway, Now, Recipient, Terms};
 
 /// The voice side of an account.
 pub struct AliyunVoice {
-    name: String,
+    terms: Terms,
     client: AcsClient,
     show_number: String,
     templates: Templates,
-    rate: u32,
 }
 
 impl AliyunVoice {
     /// Fails without keys, or with an endpoint that has a path.
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms::of(settings, Channel::Voice),
             client: AcsClient::new(settings, now)?,
             show_number: settings.called_show_number.clone(),
             templates: Templates::of(settings),
-            rate: settings.rate_per_second,
         })
     }
 
@@ -58,32 +54,8 @@ impl AliyunVoice {
 
 #[async_trait]
 impl Gateway for AliyunVoice {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Voice
-    }
-
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Reference
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -96,11 +68,5 @@ impl Gateway for AliyunVoice {
             outcomes.push(self.call(template, recipient).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for AliyunVoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AliyunVoice").field("name", &self.name).finish_non_exhaustive()
     }
 }

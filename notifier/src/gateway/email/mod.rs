@@ -9,7 +9,6 @@ mod replies;
 mod session;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use async_trait::async_trait;
 use lettre::message::Mailbox;
@@ -20,17 +19,16 @@ use self::message::compose;
 use self::session::{Failure, Server};
 use super::account::required;
 use super::registry::BuildError;
-use super::{Batch, Gateway, Now, ReceiptMatch, Recipient, Site};
+use super::{Batch, Gateway, Now, ReceiptMatch, Recipient, Site, Terms};
 
 /// A mailbox of ours and the server that sends for it.
 pub struct Email {
-    name: String,
+    terms: Terms,
     server: Server,
     sender: Mailbox,
     /// Of templates that have none of their own.
     subject: String,
     subjects: BTreeMap<String, String>,
-    rate: u32,
     now: Now,
 }
 
@@ -41,12 +39,15 @@ impl Email {
         let gateway = || settings.name.clone();
         let sender = required(settings, "sender", &settings.sender)?.parse();
         Ok(Self {
-            name: gateway(),
+            terms: Terms {
+                idempotent: true,
+                receipt_match: ReceiptMatch::Never,
+                ..Terms::of(settings, Channel::Email)
+            },
             server: Server::new(settings)?,
             sender: sender.map_err(|_| BuildError::Sender { gateway: gateway() })?,
             subject: required(settings, "sign_name", &settings.sign_name)?,
             subjects: settings.templates.clone(),
-            rate: settings.rate_per_second,
             now: site.now.clone(),
         })
     }
@@ -68,32 +69,8 @@ impl Email {
 
 #[async_trait]
 impl Gateway for Email {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Email
-    }
-
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        true
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Never
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -102,11 +79,5 @@ impl Gateway for Email {
             outcomes.push(self.mail(batch.template.as_str(), recipient).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Email").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -4,8 +4,6 @@
 //! in every receipt, which names no number: so only a call to one person carries that person's own reference, and a longer
 //! call one that is nobody's ([`shared`]). A receipt then finds its attempt by the provider's id alone.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, Outcome};
@@ -18,7 +16,7 @@ use crate::gateway::account::{Templates, required};
 use crate::gateway::batch::json_text;
 use crate::gateway::form::{FORM, encode_pairs, escape};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, ReceiptMatch, Recipient, Site, apart};
+use crate::gateway::{Batch, Gateway, Recipient, Site, Terms, apart};
 
 /// Numbers in one call.
 const MOST: usize = 500;
@@ -28,14 +26,12 @@ const JSON: &str = "application/json";
 
 /// The SMS of an application.
 pub struct HuaweiSms {
-    name: String,
+    terms: Terms,
     client: HuaweiClient,
     sender: String,
     sign_name: String,
     templates: Templates,
     callback: Option<String>,
-    max_batch: usize,
-    rate: u32,
 }
 
 #[derive(Serialize)]
@@ -65,20 +61,21 @@ impl HuaweiSms {
         let secret = settings.receipt_secret.expose_secret();
         let callback = site.receipts(&settings.name).filter(|_| !secret.is_empty());
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms {
+                max_batch: settings.max_batch.clamp(1, MOST),
+                ..Terms::of(settings, Channel::Sms)
+            },
             client: HuaweiClient::new(settings, site.now.clone())?,
             sender: required(settings, "sender", &settings.sender)?,
             sign_name: settings.sign_name.clone(),
             templates: Templates::of(settings),
             callback: callback.map(|url| format!("{url}/{}", escape(secret))),
-            max_batch: settings.max_batch.clamp(1, MOST),
-            rate: settings.rate_per_second,
         })
     }
 
     /// The recipients of a batch, a slice for each call. Login codes travel alone.
     fn calls<'a>(&self, batch: &'a Batch) -> std::slice::Chunks<'a, Recipient> {
-        batch.recipients.chunks(if batch.template.is_login() { 1 } else { self.max_batch })
+        batch.recipients.chunks(if batch.template.is_login() { 1 } else { self.terms.max_batch })
     }
 
     async fn send_call(&self, template: &str, recipients: &[Recipient]) -> Vec<Outcome> {
@@ -162,32 +159,8 @@ fn of_number(taken: &[Taken], place: usize, recipient: &Recipient) -> Outcome {
 
 #[async_trait]
 impl Gateway for HuaweiSms {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Sms
-    }
-
-    fn max_batch(&self) -> usize {
-        self.max_batch
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Reference
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     fn sent_references(&self, batch: &Batch) -> Vec<String> {
@@ -204,11 +177,5 @@ impl Gateway for HuaweiSms {
             outcomes.extend(self.send_call(template, call).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for HuaweiSms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HuaweiSms").field("name", &self.name).finish_non_exhaustive()
     }
 }

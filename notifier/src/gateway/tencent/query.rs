@@ -9,7 +9,7 @@ use mashang_domain::time::{MINUTE, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::TencentSms;
-use crate::gateway::asking::{Answer, Answering, NoAnswer, Question};
+use crate::gateway::{Answer, Answering, Gateway, NoAnswer, Question};
 use crate::receipt::Receipt;
 
 /// Entries in one answer, the most there are.
@@ -88,7 +88,7 @@ impl Answering for TencentSms {
         };
         let pulled: Pulled = self.client.call("PullSmsSendStatusByPhoneNumber", &body).await?;
         let found = pulled.pull_sms_send_status_set.into_iter().find(|ended| ended.answers(question));
-        Ok(found.map_or(Answer::NotKnown, |ended| Answer::Receipt(ended.receipt(&self.name))))
+        Ok(found.map_or(Answer::NotKnown, |ended| Answer::Receipt(ended.receipt(self.name()))))
     }
 
     async fn fetch(&self) -> Result<Vec<Receipt>, NoAnswer> {
@@ -97,6 +97,6 @@ impl Answering for TencentSms {
         }
         let body = Any { limit: LIMIT, sms_sdk_app_id: &self.client.app_id };
         let pulled: Pulled = self.client.call("PullSmsSendStatus", &body).await?;
-        Ok(pulled.pull_sms_send_status_set.into_iter().map(|ended| ended.receipt(&self.name)).collect())
+        Ok(pulled.pull_sms_send_status_set.into_iter().map(|ended| ended.receipt(self.name())).collect())
     }
 }

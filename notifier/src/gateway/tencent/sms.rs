@@ -3,8 +3,6 @@
 //! Recipients with equal variables share a call; those with variables of their own travel alone. The provider tells our
 //! reference (SessionContext) once per call, so a call carries that of its first recipient; its own id is one per number.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, Outcome};
@@ -14,21 +12,19 @@ use super::client::{Service, TcClient};
 use super::{errors, values};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, apart};
+use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, apart};
 
 /// Numbers in one call.
 const MOST: usize = 200;
 
 /// The SMS side of an account.
 pub struct TencentSms {
-    pub(super) name: String,
+    terms: Terms,
     pub(super) client: TcClient,
     /// Whether receipts wait there for whoever fetches them.
     pub(super) fetches: bool,
     sign_name: String,
     templates: Templates,
-    max_batch: usize,
-    rate: u32,
 }
 
 #[derive(Serialize)]
@@ -62,19 +58,22 @@ impl TencentSms {
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         let service = Service { name: "sms", version: "2021-01-11" };
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms {
+                max_batch: settings.max_batch.clamp(1, MOST),
+                per_recipient_variables: false,
+                receipt_match: ReceiptMatch::ProviderIdAndPhone,
+                ..Terms::of(settings, Channel::Sms)
+            },
             client: TcClient::new(settings, service, now)?,
             fetches: settings.fetch_receipts,
             sign_name: required(settings, "sign_name", &settings.sign_name)?,
             templates: Templates::of(settings),
-            max_batch: settings.max_batch.clamp(1, MOST),
-            rate: settings.rate_per_second,
         })
     }
 
     /// The recipients of a batch, a slice for each call: equal variables, one side of the border, no more than fit.
     fn calls<'a>(&self, batch: &'a Batch) -> impl Iterator<Item = &'a [Recipient]> {
-        let most = if batch.template.is_login() { 1 } else { self.max_batch };
+        let most = if batch.template.is_login() { 1 } else { self.terms.max_batch };
         let together =
             |a: &Recipient, b: &Recipient| a.variables == b.variables && domestic(a) == domestic(b);
         batch.recipients.chunk_by(together).flat_map(move |same| same.chunks(most))
@@ -135,32 +134,8 @@ impl apart::SendOne for TencentSms {
 
 #[async_trait]
 impl Gateway for TencentSms {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Sms
-    }
-
-    fn max_batch(&self) -> usize {
-        self.max_batch
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        false
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::ProviderIdAndPhone
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     fn as_answering(&self) -> Option<&dyn Answering> {
@@ -182,11 +157,5 @@ impl Gateway for TencentSms {
             outcomes.extend(self.send_call(template, call).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for TencentSms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TencentSms").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -3,8 +3,6 @@
 //! An accepted call is not a heard one: only the receipt says that somebody answered. It names the provider's id of the
 //! call and the number, not our reference.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, Outcome};
@@ -14,14 +12,13 @@ use super::client::{Service, TcClient};
 use super::values;
 use crate::gateway::account::Templates;
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient};
+use crate::gateway::{Batch, Gateway, Now, ReceiptMatch, Recipient, Terms};
 
 /// The voice side of an account.
 pub struct TencentVoice {
-    name: String,
+    terms: Terms,
     client: TcClient,
     templates: Templates,
-    rate: u32,
 }
 
 #[derive(Serialize)]
@@ -55,10 +52,12 @@ impl TencentVoice {
     pub fn new(settings: &GatewaySettings, now: Now) -> Result<Self, BuildError> {
         let service = Service { name: "vms", version: "2020-09-02" };
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms {
+                receipt_match: ReceiptMatch::ProviderIdAndPhone,
+                ..Terms::of(settings, Channel::Voice)
+            },
             client: TcClient::new(settings, service, now)?,
             templates: Templates::of(settings),
-            rate: settings.rate_per_second,
         })
     }
 
@@ -81,32 +80,8 @@ impl TencentVoice {
 
 #[async_trait]
 impl Gateway for TencentVoice {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Voice
-    }
-
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::ProviderIdAndPhone
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -119,11 +94,5 @@ impl Gateway for TencentVoice {
             outcomes.push(self.call(template, recipient).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for TencentVoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TencentVoice").field("name", &self.name).finish_non_exhaustive()
     }
 }

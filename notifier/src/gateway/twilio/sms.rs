@@ -1,32 +1,28 @@
 //! Text messages: the rendered text as it is, up to 1,600 characters.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{Channel, Outcome};
 
 use super::client::TwilioClient;
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, ReceiptMatch, Recipient, Site};
+use crate::gateway::{Batch, Gateway, Recipient, Site, Terms};
 
 /// How the id of a messaging service begins; everything else is a number or a name to send from.
 const SERVICE: &str = "MG";
 
 /// The messages of an account.
 pub struct TwilioSms {
-    name: String,
+    terms: Terms,
     client: TwilioClient,
-    rate: u32,
 }
 
 impl TwilioSms {
     /// Fails without keys, `app_id` or `sender`, or with an endpoint that has a path.
     pub fn new(settings: &GatewaySettings, site: &Site) -> Result<Self, BuildError> {
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms::of(settings, Channel::Sms),
             client: TwilioClient::new(settings, "Messages", site)?,
-            rate: settings.rate_per_second,
         })
     }
 
@@ -40,32 +36,8 @@ impl TwilioSms {
 
 #[async_trait]
 impl Gateway for TwilioSms {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Sms
-    }
-
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Reference
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -74,11 +46,5 @@ impl Gateway for TwilioSms {
             outcomes.push(self.post(recipient).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for TwilioSms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TwilioSms").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,6 @@
 //! An accepted call is not a heard one: only the receipt says that somebody, or an answering machine, took it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use async_trait::async_trait;
 use mashang_config::gateway::GatewaySettings;
@@ -13,15 +12,14 @@ use super::client::TwilioClient;
 use super::twiml;
 use crate::gateway::form::encode_pairs;
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Batch, Gateway, ReceiptMatch, Recipient, Site};
+use crate::gateway::{Batch, Gateway, Recipient, Site, Terms};
 
 /// The calls of an account.
 pub struct TwilioVoice {
-    name: String,
+    terms: Terms,
     client: TwilioClient,
     /// Addresses that answer TwiML, by our template keys.
     addresses: BTreeMap<String, String>,
-    rate: u32,
 }
 
 impl TwilioVoice {
@@ -32,10 +30,9 @@ impl TwilioVoice {
             return Err(BuildError::TemplateAddress { gateway: settings.name.clone() });
         }
         Ok(Self {
-            name: settings.name.clone(),
+            terms: Terms::of(settings, Channel::Voice),
             client: TwilioClient::new(settings, "Calls", site)?,
             addresses: settings.templates.clone(),
-            rate: settings.rate_per_second,
         })
     }
 
@@ -62,32 +59,8 @@ fn with_variables(address: &str, recipient: &Recipient) -> String {
 
 #[async_trait]
 impl Gateway for TwilioVoice {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn channel(&self) -> Channel {
-        Channel::Voice
-    }
-
-    fn max_batch(&self) -> usize {
-        1
-    }
-
-    fn per_recipient_variables(&self) -> bool {
-        true
-    }
-
-    fn rate_per_second(&self) -> u32 {
-        self.rate
-    }
-
-    fn idempotent(&self) -> bool {
-        false
-    }
-
-    fn receipt_match(&self) -> ReceiptMatch {
-        ReceiptMatch::Reference
+    fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
@@ -96,11 +69,5 @@ impl Gateway for TwilioVoice {
             outcomes.push(self.call(batch.template.as_str(), recipient).await);
         }
         outcomes
-    }
-}
-
-impl fmt::Debug for TwilioVoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TwilioVoice").field("name", &self.name).finish_non_exhaustive()
     }
 }
