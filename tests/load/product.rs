@@ -36,14 +36,9 @@ pub struct Product {
     pub notifier: Option<Process>,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
-    #[allow(dead_code, reason = "for subjects that ask the notifier")]
-    pub notifier_url: String,
     pub database_url: String,
     /// From the start of the api to its first answer.
     pub started_in: Duration,
-    /// User name and password, made at the first start.
-    #[allow(dead_code, reason = "for subjects that sign in as staff")]
-    pub administrator: (String, String),
     env: Vec<(String, String)>,
     database: Option<Database>,
     dir: TempDir,
@@ -70,28 +65,14 @@ impl Product {
             .map(|(k, v)| (mashang_tests::settings::variable(k), (*v).to_owned()))
             .collect();
         let (api, said, started_in) = start_api(&config, &env).await?;
-        let notifier_url = format!("http://127.0.0.1:{notifier_port}");
         let mut notifier = None;
         if wanted.notifier && wanted.form == Form::Service {
             let mut process = start_process("mashang-notifier", &config, &env)?;
-            answers(&notifier_url, &mut process).await?;
+            answers(&format!("http://127.0.0.1:{notifier_port}"), &mut process).await?;
             notifier = Some(process);
         }
-        let first = &said["first_administrator"];
-        let administrator = (word(&first["username"]), word(&first["password"]));
         let url = url_of(&said);
-        Ok(Self {
-            api,
-            notifier,
-            url,
-            notifier_url,
-            database_url,
-            started_in,
-            administrator,
-            env,
-            database,
-            dir,
-        })
+        Ok(Self { api, notifier, url, database_url, started_in, env, database, dir })
     }
 
     /// Stops the api and starts it on the data that are there. Returns the time to its first answer.
@@ -127,7 +108,6 @@ impl Product {
         self.path("keys.toml")
     }
 
-    #[allow(dead_code, reason = "for subjects that ask over HTTP")]
     pub fn anyone(&self) -> Client {
         Client::new(&self.url)
     }

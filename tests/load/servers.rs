@@ -10,8 +10,6 @@ pub struct Servers {
     pg_url: String,
     pub redis_url: String,
     pub pg_pid: u32,
-    #[allow(dead_code, reason = "for subjects that lean on Redis")]
-    pub redis_pid: u32,
     /// On the disk of the servers; databases of one file go here.
     pub folder: PathBuf,
 }
@@ -36,7 +34,6 @@ impl Servers {
             pg_url: word("LOAD_PG_URL")?,
             redis_url: word("LOAD_REDIS_URL")?,
             pg_pid: word("LOAD_PG_PID")?.parse()?,
-            redis_pid: word("LOAD_REDIS_PID")?.parse()?,
             folder: word("LOAD_FOLDER")?.into(),
         })
     }
