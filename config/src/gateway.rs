@@ -61,7 +61,7 @@ pub struct GatewaySettings {
     #[serde(default = "connect_timeout")]
     pub connect_timeout_ms: u64,
     /// Messages or calls that one number may get here in a minute, an hour and 24 hours; absent: what the provider of this
-    /// kind allows, see [`GatewaySettings::caps`]. 0 = no bound.
+    /// kind allows. 0 = no bound.
     pub per_number_minute: Option<u32>,
     pub per_number_hour: Option<u32>,
     pub per_number_day: Option<u32>,
@@ -99,51 +99,6 @@ fn region() -> String {
     "ap-guangzhou".to_owned()
 }
 
-/// What one number may get in a minute, an hour and 24 hours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Caps {
-    pub minute: Option<u32>,
-    pub hour: Option<u32>,
-    pub day: Option<u32>,
-}
-
-impl GatewayKind {
-    /// What the provider refuses above, over all templates: Alibaba Cloud 40 SMS a day to one number from all senders,
-    /// calls one a minute, 5 an hour, 20 a day; Tencent Cloud 10 SMS a day; Huawei Cloud 15 a minute, 50 a day. Stricter rules for login codes are those of
-    /// `limits.code_per_phone_*`.
-    const fn caps(self) -> Caps {
-        match self {
-            Self::AliyunSms => Caps { minute: None, hour: None, day: Some(40) },
-            Self::TencentSms => Caps { minute: None, hour: None, day: Some(10) },
-            Self::HuaweiSms => Caps { minute: Some(15), hour: None, day: Some(50) },
-            Self::AliyunVoice | Self::TencentVoice => Caps { minute: Some(1), hour: Some(5), day: Some(20) },
-            Self::TwilioSms
-            | Self::TwilioVoice
-            | Self::WebhookSms
-            | Self::WebhookVoice
-            | Self::Email
-            | Self::Log => Caps { minute: None, hour: None, day: None },
-        }
-    }
-}
-
-impl GatewaySettings {
-    /// The caps of the settings, and where they say nothing those of the provider.
-    pub fn caps(&self) -> Caps {
-        let usual = self.kind.caps();
-        let of = |set: Option<u32>, usual: Option<u32>| match set {
-            Some(0) => None,
-            Some(cap) => Some(cap),
-            None => usual,
-        };
-        Caps {
-            minute: of(self.per_number_minute, usual.minute),
-            hour: of(self.per_number_hour, usual.hour),
-            day: of(self.per_number_day, usual.day),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,17 +110,6 @@ mod tests {
         assert_eq!((gateway.weight, gateway.rate_per_second, gateway.max_batch), (1, 100, 100));
         assert_eq!((gateway.timeout_ms, gateway.connect_timeout_ms), (4_000, 1_500));
         assert!(!format!("{gateway:?}").contains("hush"));
-    }
-
-    #[test]
-    fn caps_are_the_providers_unless_the_settings_say_otherwise() {
-        let caps = |rest: &str| {
-            let text = format!("name = \"a\"\nkind = \"aliyun_voice\"\n{rest}");
-            toml::from_str::<GatewaySettings>(&text).expect("parses").caps()
-        };
-        assert_eq!(caps(""), Caps { minute: Some(1), hour: Some(5), day: Some(20) });
-        let own = "per_number_minute = 0\nper_number_day = 3";
-        assert_eq!(caps(own), Caps { minute: None, hour: Some(5), day: Some(3) });
     }
 
     #[test]

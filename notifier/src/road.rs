@@ -15,9 +15,9 @@ use crate::pace::Pace;
 /// How long a gateway is left alone that asks to slow down and names no time.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Under which terms a gateway is used.
+/// How a gateway is used here, beside the terms that it states itself.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
+pub(crate) struct Usage {
     pub(crate) weight: u32,
     pub(crate) timeout: Duration,
     /// At most so many tasks wait for it at once.
@@ -41,9 +41,9 @@ pub struct Road {
 }
 
 impl Road {
-    pub(crate) fn new(gateway: Arc<dyn Gateway>, terms: Terms) -> Arc<Self> {
+    pub(crate) fn new(gateway: Arc<dyn Gateway>, usage: Usage) -> Arc<Self> {
         let pace = Pace::new(gateway.terms().rate_per_second);
-        let Terms { weight, timeout, tasks, caps } = terms;
+        let Usage { weight, timeout, tasks, caps } = usage;
         Arc::new(Self {
             gateway,
             timeout,

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use crate::bulkhead::tasks_per_gateway;
 use crate::drill::DrillGateway;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, caps};
 use crate::health::Admission;
-use crate::road::{Road, Terms};
+use crate::road::{Road, Usage};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(4_000);
 
@@ -74,19 +74,18 @@ impl Router {
         let roads = gateways.into_iter().map(|gateway| {
             let table = settings.iter().find(|s| s.name == gateway.name());
             let timeout = table.map_or(DEFAULT_TIMEOUT, |s| Duration::from_millis(s.timeout_ms));
-            let caps = table.map(GatewaySettings::caps).unwrap_or_default();
-            let terms = Terms {
+            let usage = Usage {
                 weight: table.map_or(1, |s| s.weight),
                 timeout: timeout.min(longest),
                 tasks,
-                caps: NumberCaps { minute: caps.minute, hour: caps.hour, day: caps.day },
+                caps: table.map(caps::of).unwrap_or_default(),
             };
-            Road::new(gateway, terms)
+            Road::new(gateway, usage)
         });
         let stub = |channel| -> Arc<dyn Gateway> { Arc::new(DrillGateway::new(channel)) };
         let caps = NumberCaps::default();
-        let terms = Terms { weight: 1, timeout: DEFAULT_TIMEOUT.min(longest), tasks: workers.max(1), caps };
-        let drill = Channel::ALL.iter().map(|channel| Road::new(stub(*channel), terms));
+        let usage = Usage { weight: 1, timeout: DEFAULT_TIMEOUT.min(longest), tasks: workers.max(1), caps };
+        let drill = Channel::ALL.iter().map(|channel| Road::new(stub(*channel), usage));
         Self { roads: roads.collect(), drill: drill.collect() }
     }
 

@@ -9,6 +9,7 @@ pub mod aliyun;
 mod apart;
 mod asking;
 mod batch;
+pub(crate) mod caps;
 mod digest;
 pub mod email;
 pub mod form;
