@@ -82,6 +82,8 @@ CREATE TABLE delivery (
 ;;
 CREATE INDEX delivery_due ON delivery (state, due_at)
 ;;
+CREATE INDEX delivery_missed ON delivery (settled_at) WHERE state IN ('undelivered', 'failed', 'unreachable')
+;;
 CREATE INDEX delivery_alert ON delivery (alert_id, state)
 ;;
 CREATE INDEX delivery_login ON delivery (login_id) WHERE login_id IS NOT NULL
