@@ -7,8 +7,10 @@ use std::sync::Once;
 use std::time::Duration;
 
 use mashang_config::gateway::GatewaySettings;
+use mashang_domain::delivery::{ErrorClass, Outcome};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
+use serde::de::DeserializeOwned;
 
 /// The longest answer that is read, in bytes; no provider comes near it.
 const MAX_ANSWER: usize = 256 * 1024;
@@ -25,12 +27,35 @@ pub enum Exchange {
     Answered(Answer),
 }
 
+impl Exchange {
+    /// The answer; where there is none, what that means for everybody in the call.
+    pub fn answered(self) -> Result<Answer, Outcome> {
+        match self {
+            Exchange::NotSent => Err(Outcome::rejected(ErrorClass::Retry, "not_sent")),
+            Exchange::Lost(how) => Err(Outcome::unknown(how)),
+            Exchange::Answered(answer) => Ok(answer),
+        }
+    }
+}
+
 /// A whole answer. Its body is not printed: provider texts may name people.
 pub struct Answer {
     pub status: u16,
     /// The delay the provider asks for, in milliseconds.
     pub retry_after_ms: Option<i64>,
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, whatever the status: providers say in it what came of the call.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Outcome> {
+        serde_json::from_slice(&self.body).map_err(|_| self.unreadable())
+    }
+
+    /// What is said by an answer that nobody understands: nothing.
+    pub fn unreadable(&self) -> Outcome {
+        Outcome::unknown(format!("unreadable_answer_{}", self.status))
+    }
 }
 
 impl std::fmt::Debug for Answer {

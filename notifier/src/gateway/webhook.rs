@@ -110,15 +110,14 @@ struct Taken {
 }
 
 fn read(exchange: Exchange, reference: &str) -> Outcome {
-    let answer = match exchange {
-        Exchange::NotSent => return Outcome::rejected(ErrorClass::Retry, "not_sent"),
-        Exchange::Lost(how) => return Outcome::unknown(how),
-        Exchange::Answered(answer) => answer,
+    let answer = match exchange.answered() {
+        Ok(answer) => answer,
+        Err(outcome) => return outcome,
     };
-    let reply = match serde_json::from_slice::<Reply>(&answer.body) {
+    let reply: Reply = match answer.json() {
         Ok(reply) => reply,
         Err(_) if answer.status == 204 => Reply::default(),
-        Err(_) => return Outcome::unknown(format!("unreadable_answer_{}", answer.status)),
+        Err(outcome) => return outcome,
     };
     if (200..300).contains(&answer.status) {
         let id = reply.messages.into_iter().next().map(|taken| taken.id).or(reply.id);

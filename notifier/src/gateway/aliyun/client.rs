@@ -1,7 +1,7 @@
 //! One signed call to Alibaba Cloud, and what its answer means.
 
 use mashang_config::gateway::GatewaySettings;
-use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_domain::delivery::Outcome;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -44,14 +44,10 @@ impl AcsClient {
 
     /// Makes one call that asks.
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, NoAnswer> {
-        let answer = match self.exchange(call).await {
-            Exchange::Answered(answer) => answer,
-            other @ (Exchange::NotSent | Exchange::Lost(_)) => return Err(read(other).into()),
-        };
-        let code = serde_json::from_slice::<Reply>(&answer.body).map(|reply| reply.code);
-        match (code.as_deref(), serde_json::from_slice(&answer.body)) {
-            (Ok("OK"), Ok(found)) if answer.status < 300 => Ok(found),
-            (Ok("OK"), _) => Err(NoAnswer::Lost(format!("unreadable_answer_{}", answer.status))),
+        let answer = self.exchange(call).await.answered()?;
+        match answer.json::<Reply>() {
+            Ok(reply) if reply.code == "OK" && answer.status < 300 => Ok(answer.json()?),
+            Ok(reply) if reply.code == "OK" => Err(answer.unreadable().into()),
             _ => Err(read(Exchange::Answered(answer)).into()),
         }
     }
@@ -96,13 +92,13 @@ struct Reply {
 
 /// Reads the body first and the status second: the same business code comes with 200 from one service and 400 from another.
 fn read(exchange: Exchange) -> Outcome {
-    let answer = match exchange {
-        Exchange::NotSent => return Outcome::rejected(ErrorClass::Retry, "not_sent"),
-        Exchange::Lost(how) => return Outcome::unknown(how),
-        Exchange::Answered(answer) => answer,
+    let answer = match exchange.answered() {
+        Ok(answer) => answer,
+        Err(outcome) => return outcome,
     };
-    let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
-        return Outcome::unknown(format!("unreadable_answer_{}", answer.status));
+    let reply: Reply = match answer.json() {
+        Ok(reply) => reply,
+        Err(outcome) => return outcome,
     };
     if reply.code == "OK" {
         return accepted(&answer, reply);
@@ -125,6 +121,8 @@ fn accepted(answer: &Answer, reply: Reply) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use mashang_domain::delivery::ErrorClass;
+
     use super::*;
 
     fn outcome(status: u16, body: &str) -> Outcome {

@@ -1,7 +1,7 @@
 //! One signed call to Huawei Cloud, and its answer.
 
 use mashang_config::gateway::GatewaySettings;
-use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_domain::delivery::Outcome;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -70,23 +70,20 @@ impl HuaweiClient {
 
 /// Reads the body first and the status second. A call some of whose numbers were refused answers for each of them.
 fn read(exchange: Exchange) -> Result<Vec<Taken>, Outcome> {
-    let answer = match exchange {
-        Exchange::NotSent => return Err(Outcome::rejected(ErrorClass::Retry, "not_sent")),
-        Exchange::Lost(how) => return Err(Outcome::unknown(how)),
-        Exchange::Answered(answer) => answer,
-    };
-    let unreadable = || Outcome::unknown(format!("unreadable_answer_{}", answer.status));
-    let reply = serde_json::from_slice::<Reply>(&answer.body).map_err(|_| unreadable())?;
+    let answer = exchange.answered()?;
+    let reply: Reply = answer.json()?;
     let each = matches!(reply.code.as_str(), errors::OK | errors::SOME_REFUSED);
     match reply.result.is_empty() {
         false if each && answer.status < 300 => Ok(reply.result),
-        _ if reply.code == errors::OK => Err(unreadable()),
+        _ if reply.code == errors::OK => Err(answer.unreadable()),
         _ => Err(errors::of_call(&reply.code, answer.status, answer.retry_after_ms)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mashang_domain::delivery::ErrorClass;
+
     use super::*;
     use crate::gateway::http::Answer;
 

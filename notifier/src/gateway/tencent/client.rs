@@ -1,7 +1,7 @@
 //! One signed call to Tencent Cloud, and its answer.
 
 use mashang_config::gateway::GatewaySettings;
-use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_domain::delivery::Outcome;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -98,23 +98,21 @@ struct Refusal {
 
 /// The body alone speaks: business answers, good and bad, have status 200.
 fn read<T: DeserializeOwned>(exchange: Exchange) -> Result<T, Outcome> {
-    let answer = match exchange {
-        Exchange::NotSent => return Err(Outcome::rejected(ErrorClass::Retry, "not_sent")),
-        Exchange::Lost(how) => return Err(Outcome::unknown(how)),
-        Exchange::Answered(answer) => answer,
-    };
-    match serde_json::from_slice::<Envelope<T>>(&answer.body) {
-        Ok(Envelope { response: Body::Refused { error } }) => {
+    let answer = exchange.answered()?;
+    match answer.json::<Envelope<T>>()? {
+        Envelope { response: Body::Refused { error } } => {
             Err(errors::outcome(&error.code, answer.retry_after_ms))
         }
-        Ok(Envelope { response: Body::Done(done) }) if answer.status < 300 => Ok(done),
-        Ok(_) | Err(_) => Err(Outcome::unknown(format!("unreadable_answer_{}", answer.status))),
+        Envelope { response: Body::Done(done) } if answer.status < 300 => Ok(done),
+        Envelope { response: Body::Done(_) } => Err(answer.unreadable()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sms::Statuses;
+    use mashang_domain::delivery::ErrorClass;
+
     use super::*;
     use crate::gateway::http::Answer;
 

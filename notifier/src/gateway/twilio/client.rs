@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use mashang_config::gateway::GatewaySettings;
-use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_domain::delivery::Outcome;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
@@ -73,13 +73,13 @@ struct Reply {
 
 /// Reads the body first and the status second.
 fn read(exchange: Exchange) -> Outcome {
-    let answer = match exchange {
-        Exchange::NotSent => return Outcome::rejected(ErrorClass::Retry, "not_sent"),
-        Exchange::Lost(how) => return Outcome::unknown(how),
-        Exchange::Answered(answer) => answer,
+    let answer = match exchange.answered() {
+        Ok(answer) => answer,
+        Err(outcome) => return outcome,
     };
-    let Ok(reply) = serde_json::from_slice::<Reply>(&answer.body) else {
-        return Outcome::unknown(format!("unreadable_answer_{}", answer.status));
+    let reply: Reply = match answer.json() {
+        Ok(reply) => reply,
+        Err(outcome) => return outcome,
     };
     match (reply.sid, reply.code) {
         (Some(provider_id), _) if (200..300).contains(&answer.status) && !provider_id.is_empty() => {
@@ -88,12 +88,14 @@ fn read(exchange: Exchange) -> Outcome {
         (_, Some(code)) if answer.status >= 400 => {
             errors::outcome(code, answer.status, answer.retry_after_ms)
         }
-        _ => Outcome::unknown(format!("unreadable_answer_{}", answer.status)),
+        _ => answer.unreadable(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mashang_domain::delivery::ErrorClass;
+
     use super::*;
     use crate::gateway::http::Answer;
 
