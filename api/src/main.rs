@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// A scan makes some eighty small allocations on one thread and drops many of them on another. The C library's allocator
-/// spends a sixth of the process's time on that.
+/// What a request allocates on one thread is often dropped on another. The C library's allocator took a sixth of the
+/// process's time under load.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
