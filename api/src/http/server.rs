@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::http::header::{HeaderValue, LOCATION};
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
+use actix_web::{App as ActixApp, HttpResponse, HttpServer, guard, web};
 use utoipa::openapi::OpenApi;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::scope::scope;
@@ -43,7 +43,7 @@ fn assemble(config: &mut web::ServiceConfig) {
         .app_data(web::QueryConfig::default().error_handler(|e, _| bad_query(&e).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::new(Code::NotFound).into()))
         .service(web::resource("/api/docs").to(async || moved("/api/docs/")))
-        .service(web::resource(DOCUMENT).route(web::get().to(openapi_json)))
+        .service(web::resource(DOCUMENT).guard(guard::Get()).to(openapi_json))
         .service(SwaggerUi::new("/api/docs/{_:.*}").config(Config::new([DOCUMENT])))
         .default_service(web::to(nothing_here));
 }
