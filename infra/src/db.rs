@@ -9,6 +9,7 @@
 mod bounded;
 mod pool;
 mod turns;
+mod waiting;
 mod watch;
 
 use std::ops::Deref;

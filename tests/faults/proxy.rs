@@ -29,6 +29,8 @@ enum Order {
     None,
     Reset,
     Swallow,
+    /// To every second connection.
+    SwallowHalf,
 }
 
 struct Shared {
@@ -65,8 +67,10 @@ impl Proxy {
         });
         let accept = Arc::clone(&shared);
         let listener = tokio::spawn(async move {
+            let mut second = false;
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, Arc::clone(&accept)));
+                tokio::spawn(pass(client, second, Arc::clone(&accept)));
+                second = !second;
             }
         });
         Ok(Self { port, shared, listener })
@@ -80,6 +84,11 @@ impl Proxy {
     /// Every connection of now falls silent for ever, without an end; new ones pass.
     pub fn swallow_all(&self) {
         self.order(Order::Swallow);
+    }
+
+    /// As [`Proxy::swallow_all`], but only every second connection.
+    pub fn swallow_half(&self) {
+        self.order(Order::SwallowHalf);
     }
 
     fn order(&self, order: Order) {

@@ -1,7 +1,6 @@
-//! One pool of connections, and its pulse: the count of the answers that came through it.
+//! One pool of connections, and who waits for the answer to what was asked on them.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mashang_config::Database;
@@ -11,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::turns::{Turn, Turns};
+use super::waiting::Waiting;
 
 /// What a bound has on top of the server's own, which should fire first.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -29,8 +29,8 @@ pub struct Pool {
     limit: Option<Duration>,
     /// Cancelled when the pool is given up, for those who wait for its answers.
     pub(super) given_up: CancellationToken,
-    /// How many answers of the database have come.
-    answers: AtomicU64,
+    /// Those who wait for an answer.
+    pub(super) waiting: Waiting,
 }
 
 impl Pool {
@@ -60,7 +60,7 @@ impl Pool {
     }
 
     fn new(conn: DatabaseConnection, name: String, limit: Option<Duration>, turns: Option<Turns>) -> Self {
-        Self { conn, turns, name, limit, given_up: CancellationToken::new(), answers: AtomicU64::new(0) }
+        Self { conn, turns, name, limit, given_up: CancellationToken::new(), waiting: Waiting::default() }
     }
 
     /// The turn to ask one thing.
@@ -110,21 +110,12 @@ impl Pool {
         &self,
         answer: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
+        let _waiter = self.waiting.join();
         tokio::select! {
             biased;
-            answer = answer => {
-                if is_of_the_database(&answer) {
-                    self.answers.fetch_add(1, Ordering::Relaxed);
-                }
-                answer
-            }
+            answer = answer => answer,
             () = self.given_up.cancelled() => Err(silent()),
         }
-    }
-
-    /// The pulse: while it stands still, nobody is answered.
-    pub(super) fn answers(&self) -> u64 {
-        self.answers.load(Ordering::Relaxed)
     }
 }
 
@@ -141,15 +132,4 @@ async fn still_there(conn: &mut PgConnection, idle_for: Duration) -> Result<bool
 fn silent() -> DbErr {
     let error = std::io::Error::new(std::io::ErrorKind::TimedOut, "the database has fallen silent");
     DbErr::Query(RuntimeErr::SqlxError(SqlxError::Io(error).into()))
-}
-
-/// Whether the database said this, and not the pool or the network.
-fn is_of_the_database<T>(answer: &Result<T, DbErr>) -> bool {
-    match answer {
-        Ok(_) => true,
-        Err(DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e))) => {
-            matches!(e.as_ref(), SqlxError::Database(_))
-        }
-        Err(_) => false,
-    }
 }

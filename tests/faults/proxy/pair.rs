@@ -16,7 +16,7 @@ const COMMIT: &[u8] = b"COMMIT\0";
 const COMMITTED: &[u8] = b"COMMIT\0";
 
 /// Serves one client of the proxy to its end.
-pub(super) async fn pass(client: TcpStream, shared: Arc<Shared>) {
+pub(super) async fn pass(client: TcpStream, second: bool, shared: Arc<Shared>) {
     let mut orders = shared.orders.subscribe();
     orders.mark_unchanged();
     let Ok(server) = TcpStream::connect(("127.0.0.1", shared.upstream)).await else { return reset(&client) };
@@ -24,7 +24,7 @@ pub(super) async fn pass(client: TcpStream, shared: Arc<Shared>) {
     let mut pair = Pair { client, server, shared };
     let swallow = tokio::select! {
         _ = pair.exchange() => false,
-        order = told(&mut orders) => order == Order::Swallow,
+        order = told(&mut orders, second) => order != Order::Reset,
     };
     if swallow {
         pair.swallow(&mut orders).await;
@@ -34,10 +34,16 @@ pub(super) async fn pass(client: TcpStream, shared: Arc<Shared>) {
     reset(&pair.server);
 }
 
-async fn told(orders: &mut watch::Receiver<(u64, Order)>) -> Order {
-    match orders.changed().await {
-        Ok(()) => orders.borrow_and_update().1,
-        Err(_) => Order::Reset,
+/// The next order to this connection, which is a second one or not.
+async fn told(orders: &mut watch::Receiver<(u64, Order)>, second: bool) -> Order {
+    loop {
+        let order = match orders.changed().await {
+            Ok(()) => orders.borrow_and_update().1,
+            Err(_) => Order::Reset,
+        };
+        if second || order != Order::SwallowHalf {
+            return order;
+        }
     }
 }
 
@@ -122,7 +128,7 @@ impl Pair {
         loop {
             tokio::select! {
                 read = self.client.read(&mut waste) => if read.map_or(true, |n| n == 0) { return },
-                order = told(orders) => if order == Order::Reset { return },
+                order = told(orders, true) => if order == Order::Reset { return },
             }
         }
     }

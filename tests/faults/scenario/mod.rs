@@ -49,7 +49,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     "crash", "SIGKILL of all processes of PostgreSQL (F-11)", SERVICE, NONE, database::killed;
     "pause", "PostgreSQL stands still for 10 s (F-15)", SERVICE, NONE, database::pause;
     "pool", "other work holds what scans need, and the pool is empty (F-31)", SERVICE, NONE, database::pool;
-    "blackhole", "all pooled connections fall silent for ever (F-14)", SERVICE, SERVICE, network::black_hole;
+    "blackhole", "all pooled connections fall silent for ever, and half of them (F-14)", SERVICE, SERVICE, network::black_hole;
     "network", "a network to PostgreSQL that is slow, and then hardly one at all", SERVICE, NONE, network::slow;
     "mid", "connections cut in the middle of a transaction, byte by byte (F-12)", SERVICE, NONE, network::mid;
     "commit", "connections cut at COMMIT: after it was carried out, and before (F-13)", SERVICE, SERVICE, network::commit;

@@ -26,8 +26,11 @@ pub async fn black_hole(world: &mut World, name: Name) -> anyhow::Result<Report>
     let load = stage.honest(rate);
     sleep(Duration::from_secs(2)).await;
     let (mut slowest, mut holes) = (0.0_f64, Vec::new());
-    for _ in 0..if world.short { 1 } else { 3 } {
-        stage.proxy()?.swallow_all();
+    for round in 0..if world.short { 2 } else { 4 } {
+        match round % 2 {
+            0 => stage.proxy()?.swallow_all(),
+            _ => stage.proxy()?.swallow_half(),
+        }
         holes.push(stage.now());
         let ready = stage.api().ready(Duration::from_secs(40)).await?;
         slowest = slowest.max(ready.as_secs_f64());
