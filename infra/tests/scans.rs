@@ -21,7 +21,7 @@ use mashang_infra::store::scan_history::scans_of_person;
 use mashang_infra::store::scan_writer::{
     NewScan, Outcome, RecordError, Recorded, ScanWriter, plausibility_rules,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement};
 use uuid::Uuid;
 
 fn base() -> Timestamp {
@@ -373,6 +373,38 @@ async fn days_are_made_when_the_clock_jumps() {
         assert_eq!(rows(&database, person).await.len(), 2);
         database.close().await;
     }
+}
+
+/// The planner takes a table that nobody has analysed for a few pages, and would read them from end to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_without_statistics_is_read_by_index() {
+    const READ: &str = "SELECT coalesce(sum(seq_tup_read), 0)::int8 FROM pg_stat_user_tables \
+                        WHERE relname LIKE 'scan_p%' OR relname = 'scan_key'";
+    const LOOKED_UP: &str =
+        "SELECT coalesce(sum(idx_scan), 0)::int8 FROM pg_stat_user_tables WHERE relname LIKE 'scan_p%'";
+    let Some(database) = Database::all().await.into_iter().find(|d| d.db.is_postgres()) else { return };
+    let life = Lifecycle::new();
+    let writer = writer(&database, &life);
+    let people: Vec<Uuid> = (0..500).map(|_| Uuid::now_v7()).collect();
+    for round in 0..20 {
+        let scans = people.iter().map(|p| scan_in(*p, round * 200, &format!("k{round}"))).collect();
+        assert!(writer.record_all(scans).await.iter().all(Result::is_ok));
+    }
+    // Once more the first ones, whose keys are looked up.
+    let again = people.iter().map(|p| scan_in(*p, 0, "k0")).collect();
+    assert!(writer.record_all(again).await.iter().all(Result::is_ok));
+    // A session tells what it has read when it ends.
+    let other = database.again().await;
+    drop(writer);
+    database.db.unbounded().clone().close().await.expect("closes");
+    let number = async |sql: &str| {
+        let row = other.conn().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        row.expect("asked").expect("a row").try_get_by_index::<i64>(0).expect("a number")
+    };
+    assert!(number(LOOKED_UP).await >= 20, "everybody's day was looked up, a group at a time");
+    assert_eq!(number(READ).await, 0, "rows read from end to end");
+    other.unbounded().clone().close().await.expect("closes");
+    database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
