@@ -52,3 +52,22 @@ impl Drop for Waiter<'_> {
         self.queue.lock().since.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_leaves_is_not_counted() {
+        let waiting = Waiting::default();
+        let (first, second) = (waiting.join(), waiting.join());
+        let both = waiting.longer_than(Duration::ZERO);
+        assert_eq!(both, [0, 1]);
+        assert!(waiting.longer_than(Duration::from_secs(60)).is_empty(), "they have just come");
+        drop(first);
+        let _third = waiting.join();
+        assert_eq!(waiting.still(&both), 1, "who came later is another one");
+        drop(second);
+        assert_eq!(waiting.still(&both), 0);
+    }
+}
