@@ -3,21 +3,20 @@
 //! Then everything that can bear on a scan has been seen before it, within the last day. What is held is bounded: a file
 //! with more scans a day than that, or with a line out of order, is judged at the end instead, in the database.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::SuspectReason;
 use mashang_domain::venue::plausibility::{NEIGHBOURS_MILLIS, PlausibilityRules, Sighting, Verdict, judge};
 use uuid::Uuid;
 
-/// Scans that are held, some 120 bytes each.
+use super::lately::{Lately, Seen};
+
+/// Scans that are held, some 200 bytes each with what finds them.
 const HELD_AT_MOST: usize = 250_000;
 
 /// People with scans of one second in another order than the rules have; they are judged again at the end.
 const LATE_AT_MOST: usize = 20_000;
-
-/// Scans between two looks for people who are over.
-const SWEEP_EVERY: usize = 65_536;
 
 pub(super) enum Judged {
     Verdict(Verdict),
@@ -25,16 +24,9 @@ pub(super) enum Judged {
     Duplicate,
 }
 
-struct Seen {
-    sighting: Sighting,
-    repeat: bool,
-}
-
 pub(super) struct Judge {
     rules: PlausibilityRules,
-    people: HashMap<Uuid, VecDeque<Seen>>,
-    held: usize,
-    until_sweep: usize,
+    lately: Lately,
     newest: Timestamp,
     in_order: bool,
     late: HashMap<Uuid, Timestamp>,
@@ -42,9 +34,8 @@ pub(super) struct Judge {
 
 impl Judge {
     pub fn new(rules: PlausibilityRules) -> Self {
-        let (people, late) = (HashMap::new(), HashMap::new());
         let newest = Timestamp(i64::MIN);
-        Self { rules, people, held: 0, until_sweep: SWEEP_EVERY, newest, in_order: true, late }
+        Self { rules, lately: Lately::default(), newest, in_order: true, late: HashMap::new() }
     }
 
     /// Whether the verdicts so far are final as far as this file is concerned, but for those of [`Judge::late`].
@@ -60,66 +51,48 @@ impl Judge {
     /// From now on verdicts are provisional.
     pub fn give_up(&mut self) {
         self.in_order = false;
-        self.people = HashMap::new();
+        self.lately = Lately::default();
         self.late = HashMap::new();
-        self.held = 0;
     }
 
     pub fn judge(&mut self, person: Uuid, sighting: Sighting) -> Judged {
-        if sighting.point.at < self.newest {
+        if sighting.point.at < self.newest || self.lately.len() >= HELD_AT_MOST {
             self.give_up();
         }
         if !self.in_order {
             return Judged::Verdict(provisional(&sighting));
         }
         self.newest = sighting.point.at;
-        self.sweep();
-        let Some(seen) = self.in_order.then(|| self.people.entry(person).or_default()) else {
-            return Judged::Verdict(provisional(&sighting));
-        };
+        self.lately.forget_before(self.newest - NEIGHBOURS_MILLIS);
+        // From the oldest on.
+        let mut seen: Vec<&Seen> = self.lately.of(person).collect();
+        seen.reverse();
         if seen.iter().any(|s| s.sighting.point.id == sighting.point.id) {
             return Judged::Duplicate;
         }
-        if seen.back().is_some_and(|last| last.sighting.point.key() > sighting.point.key()) {
+        if seen.last().is_some_and(|last| last.sighting.point.key() > sighting.point.key()) {
             self.late.entry(person).or_insert(sighting.point.at);
         }
-        let point = &sighting.point;
-        let place = (point.venue_id, point.zone_id, point.direction);
-        let recorded = seen.iter().filter(|s| !s.repeat).map(|s| &s.sighting);
-        let last =
-            recorded.clone().rev().find(|s| (s.point.venue_id, s.point.zone_id, s.point.direction) == place);
-        let verdict = if last.is_some_and(|last| point.at - last.point.at < self.rules.repeat_ms) {
-            Verdict { repeat: true, ..provisional(&sighting) }
-        } else {
-            let from = point.at - NEIGHBOURS_MILLIS;
-            let near = recorded.filter(|s| s.point.at >= from);
-            Verdict { repeat: false, suspect: judge(&sighting, near, &self.rules) }
-        };
-        seen.push_back(Seen { sighting, repeat: verdict.repeat });
-        self.held += 1;
+        let verdict = verdict(&seen, &sighting, &self.rules);
+        self.lately.push(person, sighting, verdict.repeat);
         if self.late.len() > LATE_AT_MOST {
             self.give_up();
         }
         Judged::Verdict(verdict)
     }
+}
 
-    /// Forgets what can bear on nothing any more.
-    fn sweep(&mut self) {
-        self.until_sweep -= 1;
-        if self.until_sweep > 0 && self.held < HELD_AT_MOST {
-            return;
-        }
-        self.until_sweep = SWEEP_EVERY;
-        let from = self.newest - NEIGHBOURS_MILLIS;
-        self.people.retain(|_, seen| {
-            seen.retain(|s| s.sighting.point.at >= from);
-            !seen.is_empty()
-        });
-        self.held = self.people.values().map(VecDeque::len).sum();
-        if self.held > HELD_AT_MOST / 2 {
-            self.give_up();
-        }
+/// What the rules say of a scan of somebody who was seen there lately.
+fn verdict(seen: &[&Seen], sighting: &Sighting, rules: &PlausibilityRules) -> Verdict {
+    let point = &sighting.point;
+    let place = (point.venue_id, point.zone_id, point.direction);
+    let recorded = seen.iter().filter(|s| !s.repeat).map(|s| &s.sighting);
+    let last =
+        recorded.clone().rev().find(|s| (s.point.venue_id, s.point.zone_id, s.point.direction) == place);
+    if last.is_some_and(|last| point.at - last.point.at < rules.repeat_ms) {
+        return Verdict { repeat: true, ..provisional(sighting) };
     }
+    Verdict { repeat: false, suspect: judge(sighting, recorded, rules) }
 }
 
 /// What a scan says of itself.
@@ -156,23 +129,29 @@ mod tests {
     }
 
     proptest! {
+        // Some of them minutes apart, some days, so that what is long ago is forgotten.
         #[test]
         fn on_the_way_or_at_the_end_is_the_same(
-            rows in proptest::collection::vec((0..3_u8, any::<bool>(), 0..200_i64, Just(true)), 0..30)
+            rows in proptest::collection::vec(
+                (0..3_u128, 0..3_u8, any::<bool>(), prop_oneof![0..200_i64, 0..40_000_i64]), 0..60
+            )
         ) {
-            let mut scans: Vec<Sighting> = rows.into_iter().map(sighting).collect();
-            scans.sort_by(|a, b| a.point.key().cmp(&b.point.key()));
+            let of = |(person, venue, is_in, at)| (Uuid::from_u128(person), sighting((venue, is_in, at, true)));
+            let mut scans: Vec<(Uuid, Sighting)> = rows.into_iter().map(of).collect();
+            scans.sort_by(|(_, a), (_, b)| a.point.key().cmp(&b.point.key()));
             let mut judge = Judge::new(RULES);
-            let mut judged = Vec::new();
-            scans.retain(|scan| match judge.judge(Uuid::nil(), scan.clone()) {
-                Judged::Verdict(verdict) => {
-                    judged.push(verdict);
-                    true
+            let mut judged: HashMap<Uuid, (Vec<Sighting>, Vec<Verdict>)> = HashMap::new();
+            for (person, scan) in scans {
+                if let Judged::Verdict(verdict) = judge.judge(person, scan.clone()) {
+                    let (scans, verdicts) = judged.entry(person).or_default();
+                    scans.push(scan);
+                    verdicts.push(verdict);
                 }
-                Judged::Duplicate => false,
-            });
+            }
             prop_assert!(judge.in_order() && judge.late().is_empty());
-            prop_assert_eq!(judged, verdicts(&scans, &RULES));
+            for (scans, on_the_way) in judged.into_values() {
+                prop_assert_eq!(on_the_way, verdicts(&scans, &RULES));
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod format;
 mod judge;
+mod lately;
 mod maps;
 mod phone_rule;
 mod progress;

@@ -23,7 +23,7 @@ pub struct Line {
     pub at: Timestamp,
 }
 
-/// The lines of a file of `count` lines that ends at `end`. Some places are busier than others.
+/// The `count` lines of ten days that end at `end`. Some places are busier than others.
 pub fn lines(count: u64, end: Timestamp) -> impl Iterator<Item = Line> {
     let first = (end - DAYS * DAY).floor_to_second();
     let people = (count / LINES_OF_A_PERSON).max(1);
@@ -39,11 +39,11 @@ pub fn lines(count: u64, end: Timestamp) -> impl Iterator<Item = Line> {
     })
 }
 
-/// Writes the file.
-pub fn write(path: &Path, count: u64, end: Timestamp) -> anyhow::Result<()> {
+/// Writes a file of the first `some` of `count` lines.
+pub fn write(path: &Path, some: u64, count: u64, end: Timestamp) -> anyhow::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     writeln!(out, "phone,venue_ref,direction,scanned_at")?;
-    for line in lines(count, end) {
+    for line in lines(count, end).take(usize::try_from(some)?) {
         let direction = if line.is_in { "in" } else { "out" };
         writeln!(out, "138{:08},{},{direction},{}", line.person, reference(line.venue), line.at)?;
     }
