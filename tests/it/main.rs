@@ -28,6 +28,7 @@ mod sign_in;
 mod sign_in_limits;
 mod spreadsheets;
 mod staff;
+mod too_many;
 mod truth;
 mod venues;
 mod visit_imports;

@@ -80,6 +80,14 @@ impl Flights {
         if over {
             let served = self.served.swap(0, Ordering::Relaxed);
             let refused = self.refused.swap(0, Ordering::Relaxed);
+            if refused > 0 {
+                tracing::warn!(
+                    refused,
+                    served,
+                    milliseconds = passed,
+                    "more requests came than can be served"
+                );
+            }
             self.spread.store((1 + refused / served.max(1)).min(LATEST), Ordering::Relaxed);
             let rate = usize::try_from(served as u64 * 1_000 / passed).unwrap_or(usize::MAX);
             let before = self.per_second.load(Ordering::Relaxed);

@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use super::context::Context;
 use super::flight::Flight;
-use super::{log, measure};
+use super::{log, measure, unread};
 use crate::error::{Code, Problem};
 use crate::routes::operation::SERVED_AFTER_THE_END;
 use crate::state::App;
@@ -29,11 +29,18 @@ pub async fn frame(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let route = log::route_of(request.request());
     let context = Context::of(request.request());
     let id = context.request_id.clone();
+    let limit =
+        request.app_data::<web::Data<App>>().map_or(usize::MAX, |app| app.settings.http.max_in_flight);
+    let Some(flight) = Flight::begin(limit) else {
+        let mut response = context.scope(send_away(request)).await;
+        dress(response.headers_mut(), &id);
+        return Ok(response);
+    };
+    let route = log::route_of(request.request());
     let span = log::span(request.method(), &route, &id);
-    match context.scope(within(request, next, route)).instrument(span.clone()).await {
+    match context.scope(within(request, next, route, &flight)).instrument(span.clone()).await {
         Ok(mut response) => {
             dress(response.headers_mut(), &id);
             log::answered(&span, response.status());
@@ -65,6 +72,7 @@ async fn within(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     route: Rc<str>,
+    flight: &Flight,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
@@ -79,17 +87,13 @@ async fn within(
     if let Some(response) = super::surface::method_missing(request.request()) {
         return Ok(request.into_response(response));
     }
-    let http = &app.settings.http;
-    let Some(flight) = Flight::begin(http.max_in_flight) else {
-        metrics::counter!("mashang_http_refused_total").increment(1);
-        return Ok(refuse(request, &Problem::retry(Code::Overloaded, Flight::come_again() * 1_000)));
-    };
     if !served_after_the_end(request.path()) && app.gate.is_ended().await {
         return Ok(refuse(request, &Problem::new(Code::OperationEnded)));
     }
     // Streams and imports take as long as they take; their own bounds apply.
     let unbounded = ["/imports", "/events", ".zip"].iter().any(|p| request.path().contains(p));
-    let limit = Duration::from_secs(if unbounded { 24 * 3600 } else { http.request_timeout_seconds });
+    let limit =
+        Duration::from_secs(if unbounded { 24 * 3600 } else { app.settings.http.request_timeout_seconds });
     let (begun, method) = (Instant::now(), request.method().clone());
     // No clone of the request may be held while it is routed: the router writes into it.
     let Ok(outcome) = tokio::time::timeout(limit, next.call(request)).await else {
@@ -104,6 +108,14 @@ async fn within(
     }
     measure::request_took(&route, &method, response.status(), begun.elapsed());
     Ok(response)
+}
+
+/// For one who finds too many before them. It costs as little as it can: no span, no line in the log; the flights say once
+/// in a while how many there were.
+async fn send_away(mut request: ServiceRequest) -> ServiceResponse<BoxBody> {
+    metrics::counter!("mashang_http_refused_total").increment(1);
+    unread::read_to_the_end(&mut request).await;
+    refuse(request, &Problem::retry(Code::Overloaded, Flight::come_again() * 1_000))
 }
 
 /// What is left when the operation has ended: the state of the service, its description, and the certificate.

@@ -13,6 +13,7 @@ pub mod page;
 pub mod server;
 pub mod spreadsheet;
 mod surface;
+mod unread;
 
 /// Does once, at start, what would make the first request slow: the numbering plans are parsed on first use.
 pub async fn warm_up() {
