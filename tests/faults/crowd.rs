@@ -16,8 +16,9 @@ use rand::{Rng, RngExt, SeedableRng};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-/// Enough that nobody scans often: the writer reads a person's whole day for each of their scans.
-const PEOPLE: u32 = 3_000;
+/// Enough that nobody scans often, however long a campaign overloads: the writer reads a person's whole day for each of
+/// their scans.
+const PEOPLE: u32 = 60_000;
 const VENUES: usize = 40;
 
 /// A signed-in person.

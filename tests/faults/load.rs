@@ -54,6 +54,9 @@ fn micros(zero: Instant, at: Instant) -> u64 {
 }
 
 fn scan_id(answer: &Answer) -> Option<Uuid> {
+    if !(200..300).contains(&answer.status) {
+        return None;
+    }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     body["scan_id"].as_str().and_then(|id| id.parse().ok())
 }

@@ -11,23 +11,39 @@ use mashang_tests::process::send_signal;
 /// How long a server may take to come up, recovery included.
 const START: Duration = Duration::from_secs(60);
 
+/// As a server is set up that is written to all day: checkpoints come by time and not by size.
+const ROOMY: [&str; 3] = ["shared_buffers=256MB", "max_wal_size=4GB", "min_wal_size=80MB"];
+const SMALL: [&str; 3] = ["shared_buffers=64MB", "max_wal_size=64MB", "min_wal_size=32MB"];
+
 pub struct Postgres {
     bin: PathBuf,
     folder: PathBuf,
     pub port: u16,
     server: Option<Child>,
+    /// Settings of memory and log.
+    size: [&'static str; 3],
 }
 
 impl Postgres {
     /// Makes a cluster below `folder` and starts it.
     pub fn create(folder: &Path) -> anyhow::Result<Self> {
+        Self::with(folder, ROOMY)
+    }
+
+    /// As [`Postgres::create`], on a small disk.
+    pub fn create_small(folder: &Path) -> anyhow::Result<Self> {
+        Self::with(folder, SMALL)
+    }
+
+    fn with(folder: &Path, size: [&'static str; 3]) -> anyhow::Result<Self> {
         if !folder.is_dir() {
             std::fs::create_dir(folder)?;
         }
         if is_root() {
             run(Command::new("chown").arg("postgres:postgres").arg(folder))?;
         }
-        let mut server = Self { bin: newest()?, folder: folder.to_owned(), port: free_port()?, server: None };
+        let mut server =
+            Self { bin: newest()?, folder: folder.to_owned(), port: free_port()?, size, server: None };
         run(server
             .command("initdb")
             .args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
@@ -48,11 +64,11 @@ impl Postgres {
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "max_connections=200",
-            "shared_buffers=64MB",
-            "max_wal_size=64MB",
-            "min_wal_size=32MB",
             "max_locks_per_transaction=256",
-        ] {
+        ]
+        .into_iter()
+        .chain(self.size)
+        {
             command.args(["-c", setting]);
         }
         self.server = Some(command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?);

@@ -59,7 +59,7 @@ pub async fn full(world: &mut World, name: Name) -> anyhow::Result<Report> {
 async fn full_postgres(world: &mut World, name: Name, rate: f64, at: PathBuf) -> anyhow::Result<Report> {
     let disk = SmallDisk::mount(at, 400)?;
     // In the place of the campaign's own server, so that everything goes to it.
-    let own = std::mem::replace(&mut world.postgres, Postgres::create(&disk.0.join("pg"))?);
+    let own = std::mem::replace(&mut world.postgres, Postgres::create_small(&disk.0.join("pg"))?);
     let result = fill_and_free(world, name, rate, &disk).await;
     world.postgres = own;
     result

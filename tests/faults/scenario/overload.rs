@@ -29,7 +29,7 @@ const MEEK: Excused = Excused { broken: false, unanswered: true };
 /// Open-loop steps up to twice the capacity.
 pub async fn steps(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let capacity = capacity(world, name.form).await?;
-    let time = Duration::from_secs(if world.short { 5 } else { 15 });
+    let time = Duration::from_secs(if world.short { 5 } else { 10 });
     let shares: &[f64] = if world.short { &[0.5, 2.0] } else { &[0.25, 0.5, 1.0, 1.5, 2.0] };
     let mut stage = Stage::set(world, name, Wanted::default()).await?;
     let memory = Memory::watch(stage.api().pid());
