@@ -36,6 +36,16 @@ impl Exchange {
             Exchange::Answered(answer) => Ok(answer),
         }
     }
+
+    /// What came of a call for everybody in it, of an answer whose body can be read.
+    pub fn outcome<T: DeserializeOwned>(self, of: impl FnOnce(&Answer, T) -> Outcome) -> Outcome {
+        let read = || -> Result<Outcome, Outcome> {
+            let answer = self.answered()?;
+            let reply = answer.json()?;
+            Ok(of(&answer, reply))
+        };
+        read().unwrap_or_else(|outcome| outcome)
+    }
 }
 
 /// A whole answer. Its body is not printed: provider texts may name people.

@@ -92,23 +92,17 @@ struct Reply {
 
 /// Reads the body first and the status second: the same business code comes with 200 from one service and 400 from another.
 fn read(exchange: Exchange) -> Outcome {
-    let answer = match exchange.answered() {
-        Ok(answer) => answer,
-        Err(outcome) => return outcome,
-    };
-    let reply: Reply = match answer.json() {
-        Ok(reply) => reply,
-        Err(outcome) => return outcome,
-    };
-    if reply.code == "OK" {
-        return accepted(&answer, reply);
-    }
-    match verdict(&reply.code, answer.status) {
-        Verdict::Refused(class) => {
-            Outcome::Rejected { class, code: reply.code, retry_after_ms: answer.retry_after_ms }
+    exchange.outcome(|answer, reply: Reply| {
+        if reply.code == "OK" {
+            return accepted(answer, reply);
         }
-        Verdict::Unknown => Outcome::unknown(reply.code),
-    }
+        match verdict(&reply.code, answer.status) {
+            Verdict::Refused(class) => {
+                Outcome::Rejected { class, code: reply.code, retry_after_ms: answer.retry_after_ms }
+            }
+            Verdict::Unknown => Outcome::unknown(reply.code),
+        }
+    })
 }
 
 fn accepted(answer: &Answer, reply: Reply) -> Outcome {

@@ -73,15 +73,7 @@ struct Reply {
 
 /// Reads the body first and the status second.
 fn read(exchange: Exchange) -> Outcome {
-    let answer = match exchange.answered() {
-        Ok(answer) => answer,
-        Err(outcome) => return outcome,
-    };
-    let reply: Reply = match answer.json() {
-        Ok(reply) => reply,
-        Err(outcome) => return outcome,
-    };
-    match (reply.sid, reply.code) {
+    exchange.outcome(|answer, reply: Reply| match (reply.sid, reply.code) {
         (Some(provider_id), _) if (200..300).contains(&answer.status) && !provider_id.is_empty() => {
             Outcome::Accepted { provider_id }
         }
@@ -89,7 +81,7 @@ fn read(exchange: Exchange) -> Outcome {
             errors::outcome(code, answer.status, answer.retry_after_ms)
         }
         _ => answer.unreadable(),
-    }
+    })
 }
 
 #[cfg(test)]
