@@ -152,8 +152,8 @@ async fn sqlite(settings: &Database) -> Result<Db, DbErr> {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10))
             .foreign_keys(true)
-            // Each connection has its own and fills it, all of them 96 MB; the kernel has the pages of the file as well.
-            .pragma("cache_size", "-6144")
+            // Each connection has its own and fills it, all of them 32 MB; the kernel has the pages of the file as well.
+            .pragma("cache_size", "-2048")
             .pragma("temp_store", "memory")
             // What is deleted is overwritten, in the file and in the pages that become free.
             .pragma("secure_delete", "on")

@@ -10,13 +10,11 @@ use mashang_domain::venue::plausibility::{Coordinates, Sighting, Verdict};
 use mashang_domain::venue::{Direction, ScanPoint, SuspectReason};
 use mashang_entity::scan;
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Rows of one SQLite statement: 13 values each, 32,766 at most.
+/// Rows of one SQLite statement.
 const SQLITE_ROWS: usize = 2_000;
 
 /// A scan that is in the database, with its marks.
@@ -134,30 +132,39 @@ pub fn venue_ref(external_ref: Option<String>, venue_id: Uuid) -> Arc<str> {
     external_ref.unwrap_or_else(|| venue_id.to_string()).into()
 }
 
-/// Writes rows on SQLite; a group on PostgreSQL has its own way ([`super::scan_tx`]).
+/// Writes rows on SQLite; a group on PostgreSQL has its own way ([`super::scan_tx`]). One text however many they are:
+/// a connection keeps every text it has prepared, and one of five hundred rows is a megabyte.
 pub(super) async fn insert(tx: &impl ConnectionTrait, rows: &[scan::Model]) -> Result<(), DbErr> {
+    const SQL: &str = "\
+        INSERT INTO scan (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
+                          suspect, suspect_reason, repeat, source) \
+        SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), value ->> 4, \
+               value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
+               value ->> 12 \
+        FROM json_each($1)";
+    let hex = |id: Uuid| id.simple().to_string();
+    let row = |r: &scan::Model| {
+        json!([
+            hex(r.id),
+            hex(r.person_id),
+            hex(r.venue_id),
+            r.zone_id.map(hex),
+            r.direction.as_str(),
+            r.at.millis(),
+            r.client_at.map(Timestamp::millis),
+            r.received_at.millis(),
+            r.companions,
+            i32::from(r.suspect),
+            r.suspect_reason,
+            i32::from(r.repeat),
+            r.source.as_str(),
+        ])
+    };
     for some in rows.chunks(SQLITE_ROWS) {
-        scan::Entity::insert_many(some.iter().cloned().map(active)).exec_without_returning(tx).await?;
+        let list = json!(some.iter().map(row).collect::<Vec<_>>()).to_string();
+        tx.execute_raw(sqlite(SQL, [list.into()])).await?;
     }
     Ok(())
-}
-
-fn active(row: scan::Model) -> scan::ActiveModel {
-    scan::ActiveModel {
-        id: Set(row.id),
-        person_id: Set(row.person_id),
-        venue_id: Set(row.venue_id),
-        zone_id: Set(row.zone_id),
-        direction: Set(row.direction),
-        at: Set(row.at),
-        client_at: Set(row.client_at),
-        received_at: Set(row.received_at),
-        companions: Set(row.companions),
-        suspect: Set(row.suspect),
-        suspect_reason: Set(row.suspect_reason),
-        repeat: Set(row.repeat),
-        source: Set(row.source),
-    }
 }
 
 /// New marks of rows, by id and time.
@@ -212,9 +219,10 @@ pub(crate) fn array<T: Into<Value>>(kind: ArrayType, items: impl IntoIterator<It
     Value::Array(kind, Some(Box::new(items.into_iter().map(Into::into).collect())))
 }
 
-/// Ids for SQLite's `json_each`, as a JSON list of hexadecimal words.
-pub(crate) fn hex_list(ids: &[Uuid]) -> Value {
-    json!(ids.iter().map(|id| id.simple().to_string()).collect::<Vec<_>>()).to_string().into()
+/// Bytes for SQLite's `json_each`, as a JSON list of hexadecimal words.
+pub(crate) fn hex_list<T: AsRef<[u8]>>(items: impl IntoIterator<Item = T>) -> Value {
+    let word = |item: T| item.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    json!(items.into_iter().map(word).collect::<Vec<_>>()).to_string().into()
 }
 
 pub(crate) fn postgres(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityT
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::scan::{array, postgres};
+use super::scan::{array, hex_list, postgres, sqlite};
 
 /// Half of the SHA-256 over a person and their client's name of the scan.
 pub(super) fn key_of(person_id: Uuid, client_scan_id: &str) -> Uuid {
@@ -28,7 +28,9 @@ pub(super) async fn known(
         let statement = postgres(sql, [array(ArrayType::Uuid, keys.iter().copied())]);
         scan_key::Entity::find().from_raw_sql(statement).all(db).await?
     } else {
-        scan_key::Entity::find().filter(scan_key::Column::Key.is_in(keys.iter().copied())).all(db).await?
+        let sql =
+            "SELECT key, scan_id, at FROM scan_key WHERE key IN (SELECT unhex(value) FROM json_each($1))";
+        scan_key::Entity::find().from_raw_sql(sqlite(sql, [hex_list(keys)])).all(db).await?
     };
     if rows.is_empty() {
         return Ok(HashMap::new());

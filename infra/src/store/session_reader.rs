@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use mashang_entity::session;
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{DbErr, EntityTrait};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::scan::{array, postgres};
+use super::scan::{array, hex_list, postgres, sqlite};
 use crate::db::Db;
 
 /// Look-ups in one query.
@@ -97,7 +97,8 @@ async fn find(db: &Db, group: &[Wanted]) -> Result<HashMap<Vec<u8>, session::Mod
         let statement = postgres(sql, [array(ArrayType::Bytes, hashes)]);
         session::Entity::find().from_raw_sql(statement).all(db.conn()).await?
     } else {
-        session::Entity::find().filter(session::Column::TokenHash.is_in(hashes)).all(db.conn()).await?
+        let sql = "SELECT * FROM session WHERE token_hash IN (SELECT unhex(value) FROM json_each($1))";
+        session::Entity::find().from_raw_sql(sqlite(sql, [hex_list(hashes)])).all(db.conn()).await?
     };
     Ok(rows.into_iter().map(|row| (row.token_hash.clone(), row)).collect())
 }
