@@ -43,14 +43,14 @@ pub async fn fan_out(core: &Arc<Core>, id: Uuid) -> Result<FanOut, DbErr> {
         return Ok(FanOut::NotYet);
     }
     let mut deliveries = 0;
-    let mut after = Uuid::nil();
-    while let Some(range) =
-        store::notice::next_range(core.db.conn(), &alert, after, core.settings.notifier.chunk).await?
-    {
-        let Some(made) = write_range(core, id, range).await? else { return Ok(FanOut::NotWanted) };
+    let mut next = next_range(core, &alert, Uuid::nil()).await?;
+    while let Some(range) = next {
+        // The end of the next range is looked for while this one is written.
+        let (made, after) = tokio::join!(write_range(core, id, range), next_range(core, &alert, range.last));
+        let Some(made) = made? else { return Ok(FanOut::NotWanted) };
         deliveries += made.len();
         push(core, &made).await;
-        after = range.last;
+        next = after?;
     }
     let tx = core.db.begin_write().await?;
     store::alert::fanned_out(&*tx, id, core.clock.now()).await?;
@@ -60,6 +60,10 @@ pub async fn fan_out(core: &Arc<Core>, id: Uuid) -> Result<FanOut, DbErr> {
     }
     tracing::info!(alert.id = %id, deliveries, drill = alert.drill, "fanned out");
     Ok(FanOut::Done { deliveries })
+}
+
+async fn next_range(core: &Core, alert: &alert::Model, after: Uuid) -> Result<Option<Range>, DbErr> {
+    store::notice::next_range(core.db.conn(), alert, after, core.settings.notifier.chunk).await
 }
 
 async fn begin(core: &Core, id: Uuid) -> Result<Option<alert::Model>, DbErr> {

@@ -52,7 +52,7 @@ pub async fn finish_settled(db: &impl ConnectionTrait, now: Timestamp) -> Result
     let raw = Raw::new(db, "UPDATE alert SET state = 'done', done_at = ").bind(now);
     let raw = raw.sql(
         " WHERE state = 'sending' AND fanned_out_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM delivery d \
-         WHERE d.alert_id = alert.id AND d.state IN ('pending', 'sending', 'unknown'))",
+         WHERE d.alert_id = alert.id AND d.stage = 0)",
     );
     Ok(db.execute_raw(raw.done()).await?.rows_affected())
 }

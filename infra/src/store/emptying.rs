@@ -22,7 +22,7 @@ pub async fn cancel_alerts(db: &Db, now: Timestamp) -> Result<(), DbErr> {
             now.millis()
         ),
         format!(
-            "UPDATE delivery SET state = 'cancelled', settled_at = {} WHERE state = 'pending'",
+            "UPDATE delivery SET state = 'cancelled', settled_at = {} WHERE stage = 0 AND state = 'pending'",
             now.millis()
         ),
         "DELETE FROM outbox".to_owned(),

@@ -3,6 +3,7 @@
 //! COPY knows no conflict. So chunks go straight into `scan` as long as none has met a row that is there already; from
 //! then on through a temporary table. Rows and progress are one transaction either way.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,16 +11,14 @@ use mashang_domain::time::Timestamp;
 use mashang_domain::venue::SuspectReason;
 use mashang_entity::{import_chunk, import_job};
 use sea_orm::sqlx::{self, Acquire, PgConnection};
-use sea_orm::{ConnectionTrait, DbErr, RuntimeErr};
-use serde_json::json;
-use uuid::Uuid;
+use sea_orm::{ConnectionTrait, DbErr, RuntimeErr, Value};
 
 use super::import::ImportRow;
 use super::partition::sqlstate;
 use super::scan::sqlite;
 use crate::db::Db;
 
-/// Rows of one SQLite statement.
+/// Rows of one SQLite statement: eight values each, 32,766 at most.
 const SQLITE_ROWS: usize = 2_048;
 
 const CHUNK_DONE: &str = "\
@@ -165,30 +164,31 @@ pub(super) async fn insert(
     rows: &[ImportRow],
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    const SQL: &str = "\
-        INSERT OR IGNORE INTO scan (id, person_id, venue_id, direction, at, suspect, suspect_reason, repeat, \
-                                    received_at, companions, source) \
-        SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), value ->> 3, value ->> 4, \
-               value ->> 5 IS NOT NULL, value ->> 5, value ->> 6, $2, 0, 'import' \
-        FROM json_each($1)";
-    let hex = |id: Uuid| id.simple().to_string();
-    let line = |r: &ImportRow| {
-        json!([
-            hex(r.id),
-            hex(r.person_id),
-            hex(r.venue_id),
-            r.direction.as_str(),
-            r.at.millis(),
-            r.verdict.suspect.map(SuspectReason::as_str),
-            i32::from(r.verdict.repeat),
-        ])
-    };
     let tx = db.begin_write().await?;
     let mut new = 0;
     for some in rows.chunks(SQLITE_ROWS) {
-        let list = json!(some.iter().map(line).collect::<Vec<_>>()).to_string();
-        let values = [list.into(), job.created_at.millis().into()];
-        new += tx.execute_raw(sqlite(SQL, values)).await?.rows_affected();
+        let mut sql = String::with_capacity(some.len() * 64 + 200);
+        sql.push_str(
+            "INSERT OR IGNORE INTO scan (id, person_id, venue_id, direction, at, suspect, suspect_reason, repeat, \
+             received_at, companions, source) VALUES ",
+        );
+        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 8);
+        for (i, row) in some.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            let _ = write!(sql, "{comma}(?,?,?,?,?,?,?,?,{},0,'import')", job.created_at.millis());
+            let reason = row.verdict.suspect.map(SuspectReason::as_str);
+            values.extend([
+                row.id.into(),
+                row.person_id.into(),
+                row.venue_id.into(),
+                row.direction.as_str().into(),
+                row.at.millis().into(),
+                reason.is_some().into(),
+                reason.into(),
+                row.verdict.repeat.into(),
+            ]);
+        }
+        new += tx.execute_raw(sqlite(&sql, values)).await?.rows_affected();
     }
     let done = [
         chunk.job_id.into(),

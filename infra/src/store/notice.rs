@@ -73,17 +73,19 @@ pub async fn next_range(
     after: Uuid,
     limit: u64,
 ) -> Result<Option<Range>, DbErr> {
+    const LAST: &str = "SELECT person_id FROM (SELECT person_id FROM ";
     let source = match (alert.kind, alert.corrects) {
         (AlertKind::Correction, Some(wrong)) => {
-            Raw::new(db, "SELECT person_id FROM notice WHERE alert_id = ").bind(wrong)
+            Raw::new(db, &format!("{LAST}notice WHERE alert_id = ")).bind(wrong)
         }
         (AlertKind::Warning, _) | (AlertKind::Correction, None) => {
-            Raw::new(db, "SELECT person_id FROM trace_contact WHERE trace_id = ").bind(alert.trace_id)
+            Raw::new(db, &format!("{LAST}trace_contact WHERE trace_id = ")).bind(alert.trace_id)
         }
     };
     let page = source.sql(" AND person_id > ").bind(after).sql(" ORDER BY person_id LIMIT ");
-    let rows = db.query_all_raw(page.bind(i64::try_from(limit).unwrap_or(i64::MAX)).done()).await?;
-    rows.last().map(|row| Ok(Range { after, last: row.try_get("", "person_id")? })).transpose()
+    let page = page.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let row = db.query_one_raw(page.sql(") AS p ORDER BY person_id DESC LIMIT 1").done()).await?;
+    row.map(|row| Ok(Range { after, last: row.try_get("", "person_id")? })).transpose()
 }
 
 /// The lock under which PostgreSQL writes notices, so that two alerts see each other's.

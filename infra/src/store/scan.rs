@@ -10,12 +10,14 @@ use mashang_domain::venue::plausibility::{Coordinates, Sighting, Verdict};
 use mashang_domain::venue::{Direction, ScanPoint, SuspectReason};
 use mashang_entity::scan;
 use sea_orm::sea_query::ArrayType;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Statement, Value,
+};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Rows of one SQLite statement.
-const SQLITE_ROWS: usize = 2_000;
+/// Rows of one SQLite statement: 13 values each.
+const SQLITE_ROWS: usize = 128;
 
 /// A scan that is in the database, with its marks.
 #[derive(Debug, Clone)]
@@ -132,39 +134,41 @@ pub fn venue_ref(external_ref: Option<String>, venue_id: Uuid) -> Arc<str> {
     external_ref.unwrap_or_else(|| venue_id.to_string()).into()
 }
 
-/// Writes rows on SQLite; a group on PostgreSQL has its own way ([`super::scan_tx`]). One text however many they are:
-/// a connection keeps every text it has prepared, and one of five hundred rows is a megabyte.
+/// Writes rows on SQLite; a group on PostgreSQL has its own way ([`super::scan_tx`]).
 pub(super) async fn insert(tx: &impl ConnectionTrait, rows: &[scan::Model]) -> Result<(), DbErr> {
-    const SQL: &str = "\
-        INSERT INTO scan (id, person_id, venue_id, zone_id, direction, at, client_at, received_at, companions, \
-                          suspect, suspect_reason, repeat, source) \
-        SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3), value ->> 4, \
-               value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
-               value ->> 12 \
-        FROM json_each($1)";
-    let hex = |id: Uuid| id.simple().to_string();
-    let row = |r: &scan::Model| {
-        json!([
-            hex(r.id),
-            hex(r.person_id),
-            hex(r.venue_id),
-            r.zone_id.map(hex),
-            r.direction.as_str(),
-            r.at.millis(),
-            r.client_at.map(Timestamp::millis),
-            r.received_at.millis(),
-            r.companions,
-            i32::from(r.suspect),
-            r.suspect_reason,
-            i32::from(r.repeat),
-            r.source.as_str(),
-        ])
-    };
-    for some in rows.chunks(SQLITE_ROWS) {
-        let list = json!(some.iter().map(row).collect::<Vec<_>>()).to_string();
-        tx.execute_raw(sqlite(SQL, [list.into()])).await?;
+    for some in pieces(rows) {
+        scan::Entity::insert_many(some.iter().cloned().map(active)).exec_without_returning(tx).await?;
     }
     Ok(())
+}
+
+/// Powers of two, the largest first. A connection keeps every text that it has prepared, one for each number of rows,
+/// and one of five hundred rows is a megabyte: so there are eight of them, all small.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let most = SQLITE_ROWS.min(1 << rows.len().checked_ilog2()?);
+        let (piece, rest) = rows.split_at(most);
+        rows = rest;
+        Some(piece)
+    })
+}
+
+fn active(row: scan::Model) -> scan::ActiveModel {
+    scan::ActiveModel {
+        id: Set(row.id),
+        person_id: Set(row.person_id),
+        venue_id: Set(row.venue_id),
+        zone_id: Set(row.zone_id),
+        direction: Set(row.direction),
+        at: Set(row.at),
+        client_at: Set(row.client_at),
+        received_at: Set(row.received_at),
+        companions: Set(row.companions),
+        suspect: Set(row.suspect),
+        suspect_reason: Set(row.suspect_reason),
+        repeat: Set(row.repeat),
+        source: Set(row.source),
+    }
 }
 
 /// New marks of rows, by id and time.
@@ -240,4 +244,19 @@ pub(crate) fn parse<T: std::str::FromStr>(column: &str, word: &str) -> Result<T,
 /// The direction of a row read by hand.
 pub(crate) fn direction(row: &QueryResult, column: usize) -> Result<Direction, DbErr> {
     parse("direction", &row.try_get_by_index::<String>(column)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SQLITE_ROWS, pieces};
+
+    #[test]
+    fn pieces_are_few_sizes_and_hold_every_row_once() {
+        let rows: Vec<u32> = (0..1_700).collect();
+        for n in 0..rows.len() {
+            let cut: Vec<&[u32]> = pieces(&rows[..n]).collect();
+            assert!(cut.iter().all(|piece| piece.len().is_power_of_two() && piece.len() <= SQLITE_ROWS));
+            assert_eq!(cut.concat(), rows[..n]);
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub async fn add_missed(
     );
     let raw = raw.bind(now).sql(&format!(
         " FROM (SELECT DISTINCT d.alert_id, d.notice_id, d.person_id, d.level FROM delivery d JOIN alert a ON a.id = d.alert_id \
-         WHERE a.state IN ('sending', 'done') AND d.state IN ({}) AND d.notice_id IS NOT NULL AND d.person_id IS NOT NULL \
+         WHERE a.state IN ('sending', 'done') AND d.stage = 2 AND d.state IN ({}) AND d.notice_id IS NOT NULL AND d.person_id IS NOT NULL \
          AND d.level IN ({levels}) AND d.settled_at > ",
         states(has_missed)
     ));

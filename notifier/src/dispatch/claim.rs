@@ -34,7 +34,7 @@ pub(super) async fn claim(core: &Core, ids: &[Uuid]) -> Result<(Plan, Instant), 
     let plan = core.planner(now).plan(rows, &facts);
     let attempts: Vec<_> = plan.batches.iter().flat_map(|b| b.attempts.iter().cloned()).collect();
     for part in attempts.chunks(500) {
-        store::delivery::write_attempts(&*tx, part, core.owner, now).await?;
+        store::delivery::open_attempts(&*tx, part, now).await?;
     }
     store::delivery::record(&*tx, core.owner, &plan.settled, now).await?;
     tx.commit().await?;

@@ -38,7 +38,7 @@ pub struct Asked {
 pub async fn take_to_ask(tx: &impl ConnectionTrait, ask: &Ask<'_>) -> Result<Vec<Asked>, DbErr> {
     let raw = Raw::new(tx, "UPDATE attempt SET asked_at = ").bind(ask.now).sql(
         " WHERE reference IN (SELECT t.reference FROM delivery d JOIN attempt t ON t.delivery_id = d.id AND t.epoch = d.epoch \
-         WHERE (d.state = 'unknown' OR d.state = 'accepted' AND d.settled_at IS NULL) AND d.person_id IS NOT NULL AND t.gateway",
+         WHERE (d.stage = 0 AND d.state = 'unknown' OR d.stage = 1) AND d.person_id IS NOT NULL AND t.gateway",
     );
     let raw = raw.any_word(ask.gateways.iter().copied()).sql(" AND t.started_at >= ").bind(ask.from);
     let raw = raw.sql(" AND t.started_at <= ").bind(ask.until);

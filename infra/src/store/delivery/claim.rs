@@ -117,8 +117,22 @@ pub struct NewAttempt {
     pub batch: String,
 }
 
-/// Writes attempts for claims that are still `owner`'s and answers whose were written. A resend under a reference that
-/// was used before opens that attempt again.
+/// Writes attempts in the transaction that has just claimed their deliveries. A resend under a reference that was used
+/// before opens that attempt again.
+pub async fn open_attempts(
+    tx: &impl ConnectionTrait,
+    attempts: &[NewAttempt],
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let raw = inserted(tx, attempts, now).sql(" FROM o WHERE true").sql(OPENED_AGAIN);
+    tx.execute_raw(raw.done()).await.map(|_| ())
+}
+
+/// As [`open_attempts`] for claims that were made before and may have passed to another: only what is still `owner`'s is
+/// written, and answered.
 pub async fn write_attempts(
     tx: &impl ConnectionTrait,
     attempts: &[NewAttempt],
@@ -128,6 +142,20 @@ pub async fn write_attempts(
     if attempts.is_empty() {
         return Ok(Vec::new());
     }
+    let raw = inserted(tx, attempts, now).sql(
+        " FROM o JOIN delivery d ON d.id = o.delivery_id AND d.epoch = o.epoch AND d.state = 'sending' WHERE d.lease_owner = ",
+    );
+    let raw = raw.bind(owner).sql(OPENED_AGAIN).sql(" RETURNING delivery_id");
+    let rows = tx.query_all_raw(raw.done()).await?;
+    rows.iter().map(|row| row.try_get("", "delivery_id")).collect()
+}
+
+const OPENED_AGAIN: &str = " ON CONFLICT (reference) DO UPDATE SET gateway = excluded.gateway, epoch = excluded.epoch, \
+    batch = excluded.batch, started_at = excluded.started_at, finished_at = NULL, outcome = NULL, code = NULL \
+    WHERE attempt.delivery_id = excluded.delivery_id";
+
+/// The attempts as rows `o`, and the head of their insert.
+fn inserted(tx: &impl ConnectionTrait, attempts: &[NewAttempt], now: Timestamp) -> Raw {
     let rows = attempts.iter().map(|a| {
         vec![
             a.reference.as_str().into(),
@@ -148,14 +176,5 @@ pub async fn write_attempts(
         "INSERT INTO attempt (reference, delivery_id, gateway, epoch, batch, started_at) \
          SELECT o.reference, o.delivery_id, o.gateway, o.epoch, o.batch, ",
     );
-    let raw = raw.bind(now).sql(
-        " FROM o JOIN delivery d ON d.id = o.delivery_id AND d.epoch = o.epoch AND d.state = 'sending' WHERE d.lease_owner = ",
-    );
-    let raw = raw.bind(owner).sql(
-        " ON CONFLICT (reference) DO UPDATE SET gateway = excluded.gateway, epoch = excluded.epoch, batch = excluded.batch, \
-         started_at = excluded.started_at, finished_at = NULL, outcome = NULL, code = NULL \
-         WHERE attempt.delivery_id = excluded.delivery_id RETURNING delivery_id",
-    );
-    let rows = tx.query_all_raw(raw.done()).await?;
-    rows.iter().map(|row| row.try_get("", "delivery_id")).collect()
+    raw.bind(now)
 }

@@ -86,7 +86,7 @@ pub async fn resend_all(
         "UPDATE delivery SET state = 'pending', tries = 0, code = NULL, settled_at = NULL, lease_until = NULL, due_at = ",
     );
     let raw = raw.bind(now).sql(", expires_at = ").bind(expires_at).sql(
-        " WHERE id IN (SELECT d.id FROM delivery d JOIN alert a ON a.id = d.alert_id WHERE d.state = 'failed' \
+        " WHERE id IN (SELECT d.id FROM delivery d JOIN alert a ON a.id = d.alert_id WHERE d.stage = 2 AND d.state = 'failed' \
          AND d.rung_kind <> 'login' AND a.state <> 'cancelled'",
     );
     let raw = match wanted.alert {
@@ -106,7 +106,7 @@ pub async fn resend_all(
         let raw = Raw::new(
             tx,
             "UPDATE alert SET state = 'sending', done_at = NULL WHERE state = 'done' AND EXISTS (SELECT 1 FROM delivery d \
-             WHERE d.alert_id = alert.id AND d.state = 'pending')",
+             WHERE d.alert_id = alert.id AND d.stage = 0 AND d.state = 'pending')",
         );
         tx.execute_raw(raw.done()).await?;
     }
@@ -117,7 +117,7 @@ pub async fn resend_all(
 pub async fn wake(tx: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     let raw = Raw::new(tx, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(now);
     let raw =
-        raw.sql(" WHERE state = 'pending' AND code IN ('gateways_paused', 'gateways_closed') AND due_at > ");
+        raw.sql(" WHERE stage = 0 AND state = 'pending' AND code IN ('gateways_paused', 'gateways_closed') AND due_at > ");
     Ok(tx.execute_raw(raw.bind(now).done()).await?.rows_affected())
 }
 

@@ -16,7 +16,8 @@ mod tally;
 
 pub use asked::{Ask, Asked, acknowledge, people_of, take_to_ask};
 pub use claim::{
-    Claim, NewAttempt, Unanswered, claim, logins, people, told_before, unanswered, write_attempts,
+    Claim, NewAttempt, Unanswered, claim, logins, open_attempts, people, told_before, unanswered,
+    write_attempts,
 };
 pub use dead_letter::{Wanted, dead_letters, of_alert, resend, resend_all, wake};
 pub use login::enqueue_login;
@@ -39,14 +40,15 @@ use super::statement::Raw;
 pub async fn cancel_pending(tx: &impl ConnectionTrait, alert: Uuid, now: Timestamp) -> Result<u64, DbErr> {
     let raw =
         Raw::new(tx, "UPDATE delivery SET state = 'cancelled', code = 'alert_cancelled', lease_until = NULL, settled_at = ").bind(now);
-    let raw = raw.sql(" WHERE state = 'pending' AND alert_id = ").bind(alert);
+    let raw = raw.sql(" WHERE stage = 0 AND state = 'pending' AND alert_id = ").bind(alert);
     Ok(tx.execute_raw(raw.done()).await?.rows_affected())
 }
 
 /// Whether calls for an alert are on their way right now.
 pub async fn any_in_flight(db: &impl ConnectionTrait, alert: Uuid) -> Result<bool, DbErr> {
     let raw =
-        Raw::new(db, "SELECT 1 AS one FROM delivery WHERE state = 'sending' AND alert_id = ").bind(alert);
+        Raw::new(db, "SELECT 1 AS one FROM delivery WHERE stage = 0 AND state = 'sending' AND alert_id = ")
+            .bind(alert);
     Ok(db.query_one_raw(raw.sql(" LIMIT 1").done()).await?.is_some())
 }
 

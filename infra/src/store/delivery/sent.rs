@@ -28,18 +28,26 @@ pub async fn sent_to(
     if people.is_empty() && logins.is_empty() {
         return Ok(Vec::new());
     }
-    let raw = Raw::new(tx, "WITH who AS (SELECT phone_hash FROM person WHERE id").any(people);
-    let raw = raw.sql(" UNION SELECT phone_hash FROM login_code WHERE id").any(logins);
-    let raw = raw.sql(
-        ") SELECT p.phone_hash, t.gateway, t.started_at FROM who JOIN person p ON p.phone_hash = who.phone_hash \
-         JOIN notice n ON n.person_id = p.id JOIN delivery d ON d.notice_id = n.id JOIN attempt t ON t.delivery_id = d.id \
-         WHERE t.started_at > ",
-    );
-    let raw = raw.bind(since).sql(COUNTS).sql(
-        " UNION ALL SELECT l.phone_hash, t.gateway, t.started_at FROM who JOIN login_code l ON l.phone_hash = who.phone_hash \
-         JOIN delivery d ON d.login_id = l.id JOIN attempt t ON t.delivery_id = d.id WHERE l.created_at > ",
-    );
-    let raw = raw.bind(since).sql(" AND t.started_at > ").bind(since).sql(COUNTS);
+    let raw =
+        Raw::new(tx, "WITH who AS MATERIALIZED (SELECT id, phone_hash FROM person WHERE id").any(people);
+    // The number of a login code may be that of a person.
+    let raw = if logins.is_empty() {
+        raw
+    } else {
+        let raw = raw.sql(" UNION SELECT p.id, l.phone_hash FROM login_code l LEFT JOIN person p ON p.phone_hash = l.phone_hash WHERE l.id");
+        raw.any(logins)
+    };
+    let raw = raw.sql(") SELECT who.phone_hash, t.gateway, t.started_at FROM who");
+    let raw = one_by_one(raw, "n", "notice", "n.person_id = who.id");
+    let raw = one_by_one(raw, "d", "delivery", "d.notice_id = n.id");
+    let raw =
+        one_by_one(raw, "t", "attempt", "t.delivery_id = d.id").sql(" WHERE t.started_at > ").bind(since);
+    let raw = raw.sql(COUNTS).sql(" UNION ALL SELECT l.phone_hash, t.gateway, t.started_at FROM who");
+    let raw = one_by_one(raw, "l", "login_code", "l.phone_hash = who.phone_hash");
+    let raw = one_by_one(raw, "d", "delivery", "d.login_id = l.id");
+    let raw =
+        one_by_one(raw, "t", "attempt", "t.delivery_id = d.id").sql(" WHERE l.created_at > ").bind(since);
+    let raw = raw.sql(" AND t.started_at > ").bind(since).sql(COUNTS);
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter()
         .map(|row| {
@@ -50,4 +58,12 @@ pub async fn sent_to(
             })
         })
         .collect()
+}
+
+/// Joins rows to those before, in this order and by index, whatever the statistics of a table that is just filling say.
+fn one_by_one(raw: Raw, name: &str, table: &str, on: &str) -> Raw {
+    raw.either(
+        &format!(" CROSS JOIN LATERAL (SELECT * FROM {table} AS {name} WHERE {on} OFFSET 0) AS {name}"),
+        &format!(" CROSS JOIN {table} AS {name} ON {on}"),
+    )
 }

@@ -24,8 +24,9 @@ pub struct Due {
 pub async fn take_due(db: &impl ConnectionTrait, due: &Due) -> Result<Vec<Uuid>, DbErr> {
     let kind = if due.logins { "=" } else { "<>" };
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = ").bind(due.queued_until);
-    let raw =
-        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND due_at <= ").bind(due.now);
+    let raw = raw
+        .sql(" WHERE id IN (SELECT id FROM delivery WHERE stage = 0 AND state = 'pending' AND due_at <= ")
+        .bind(due.now);
     let raw = raw.sql(" AND expires_at > ").bind(due.now).sql(&format!(" AND rung_kind {kind} 'login'"));
     let raw = if due.queued_too {
         raw
@@ -94,10 +95,9 @@ pub async fn end_lost_leases(
     );
     let raw = at_idempotent(raw, reconcile).sql(" THEN ").bind(now);
     let raw = raw.sql(" WHEN channel = 'voice' THEN ").bind(now + reconcile.wait.max(CALL_WAIT));
-    let raw = raw
-        .sql(" ELSE ")
-        .bind(now + reconcile.wait)
-        .sql(" END WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ");
+    let raw = raw.sql(" ELSE ").bind(now + reconcile.wait).sql(
+        " END WHERE id IN (SELECT id FROM delivery WHERE stage = 0 AND state = 'sending' AND lease_until < ",
+    );
     let raw = limited(raw.bind(now).sql(" AND ").sql(OPEN), limit).sql(" RETURNING id");
     let unknown = ids(db, raw).await?.len();
     let raw = Raw::new(
@@ -105,8 +105,9 @@ pub async fn end_lost_leases(
         "UPDATE delivery SET state = 'pending', lease_owner = NULL, lease_until = NULL, due_at = ",
     )
     .bind(now);
-    let raw =
-        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'sending' AND lease_until < ").bind(now);
+    let raw = raw
+        .sql(" WHERE id IN (SELECT id FROM delivery WHERE stage = 0 AND state = 'sending' AND lease_until < ")
+        .bind(now);
     let raw = limited(raw.sql(" AND NOT ").sql(OPEN), limit).sql(" RETURNING id");
     Ok(Lost { unknown, pending: ids(db, raw).await?.len() })
 }
@@ -141,7 +142,8 @@ pub async fn resolve_unknown(
     limit: u64,
 ) -> Result<Resolved, DbErr> {
     let waited = |raw: Raw| {
-        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'unknown' AND due_at <= ").bind(now)
+        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE stage = 0 AND state = 'unknown' AND due_at <= ")
+            .bind(now)
     };
     let raw =
         Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'answer_lost', settled_at = ").bind(now);
@@ -171,8 +173,9 @@ pub async fn expire(db: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Re
         "UPDATE delivery SET state = 'expired', code = 'too_late', lease_until = NULL, settled_at = ",
     )
     .bind(now);
-    let raw =
-        raw.sql(" WHERE id IN (SELECT id FROM delivery WHERE state = 'pending' AND expires_at <= ").bind(now);
+    let raw = raw
+        .sql(" WHERE id IN (SELECT id FROM delivery WHERE stage = 0 AND state = 'pending' AND expires_at <= ")
+        .bind(now);
     Ok(ids(db, limited(raw, limit).sql(" RETURNING id")).await?.len())
 }
 
@@ -184,14 +187,15 @@ pub async fn pause_calls(
 ) -> Result<u64, DbErr> {
     let raw = Raw::new(db, "UPDATE delivery SET lease_until = NULL, due_at = ").bind(opening);
     let raw = raw.sql(
-        " WHERE state = 'pending' AND channel = 'voice' AND NOT urgent AND rung_kind <> 'login' AND due_at <= ",
+        " WHERE stage = 0 AND state = 'pending' AND channel = 'voice' AND NOT urgent AND rung_kind <> 'login' AND due_at <= ",
     );
     Ok(db.execute_raw(raw.bind(now).done()).await?.rows_affected())
 }
 
 /// Calls that wait for a receipt: skipped when the SMS arrived, put off while it is on its way.
 pub async fn settle_calls(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
-    const DUE: &str = " WHERE rung_kind = 'call_without_receipt' AND state = 'pending' AND due_at <= ";
+    const DUE: &str =
+        " WHERE stage = 0 AND rung_kind = 'call_without_receipt' AND state = 'pending' AND due_at <= ";
     const SMS: &str = " AND EXISTS (SELECT 1 FROM delivery s WHERE s.notice_id = delivery.notice_id AND s.rung_kind = 'sms' AND s.state IN (";
     let raw = Raw::new(
         db,
@@ -213,9 +217,9 @@ pub async fn settle_without_receipt(
     now: Timestamp,
     limit: u64,
 ) -> Result<usize, DbErr> {
-    let raw = Raw::new(db, "UPDATE delivery SET settled_at = ").bind(now).sql(
-        " WHERE id IN (SELECT id FROM delivery WHERE state = 'accepted' AND settled_at IS NULL AND accepted_at < ",
-    );
+    let raw = Raw::new(db, "UPDATE delivery SET settled_at = ")
+        .bind(now)
+        .sql(" WHERE id IN (SELECT id FROM delivery WHERE stage = 1 AND accepted_at < ");
     Ok(ids(db, limited(raw.bind(accepted_before), limit).sql(" RETURNING id")).await?.len())
 }
 
@@ -235,10 +239,10 @@ pub async fn backlog(db: &impl ConnectionTrait, now: Timestamp) -> Result<Backlo
     let raw = Raw::new(
         db,
         "SELECT state, count(*) AS n, min(due_at) AS oldest, min(created_at) AS made FROM delivery \
-         WHERE state IN ('sending', 'unknown') OR state = 'pending' AND due_at <= ",
+         WHERE stage = 0 AND (state IN ('sending', 'unknown') OR state = 'pending' AND due_at <= ",
     );
     let mut backlog = Backlog::default();
-    for row in db.query_all_raw(raw.bind(now).sql(" GROUP BY state").done()).await? {
+    for row in db.query_all_raw(raw.bind(now).sql(") GROUP BY state").done()).await? {
         let (state, n): (String, i64) = (row.try_get("", "state")?, row.try_get("", "n")?);
         match state.as_str() {
             "pending" => (backlog.due, backlog.oldest_due) = (n, row.try_get("", "oldest")?),

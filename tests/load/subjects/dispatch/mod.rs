@@ -143,6 +143,8 @@ async fn of_alert(
     sent.cpu.push((product.cpu_seconds() - cpu) * 1e6 / f64::from(people));
     let ours = one(&db, statements).await? - before - looks - 2;
     sent.statements.push(ours as f64 / f64::from(people));
+    let fan_out = format!("SELECT fanned_out_at - decided_at FROM alert WHERE id = '{alert}'");
+    progress(format!("fanned out after {} ms", one(&db, &fan_out).await?));
     tell_statements(&db).await?;
     db.close().await?;
     product.stop(&ctx.servers).await
