@@ -28,6 +28,20 @@ pub struct Sent {
     pub cpu: Figures,
 }
 
+/// One message a person: what is measured is the way, not the ladder.
+pub const ONE_MESSAGE: [(&str, &str); 2] = [("alerts.ladder_2", "sms"), ("alerts.ladder_3", "sms")];
+
+/// The settings of a gateway at the provider that takes `batch` messages a call.
+pub fn gateway(provider: &Provider, batch: u32, calls_per_second: u32) -> String {
+    format!(
+        "[[gateways]]\nname = \"sms\"\nkind = \"aliyun_sms\"\nendpoint = \"{}\"\naccess_key_id = \"key\"\n\
+         access_key_secret = \"secret\"\nsign_name = \"码上\"\nrate_per_second = {calls_per_second}\n\
+         max_batch = {batch}\n\
+         templates = {{ login = \"L\", alert_1 = \"A\", alert_2 = \"B\", alert_3 = \"C\", correction = \"D\" }}\n",
+        provider.url
+    )
+}
+
 /// One alert to so many people through a gateway that takes `batch` messages a call.
 pub async fn of_alert(
     ctx: &Ctx,
@@ -36,19 +50,12 @@ pub async fn of_alert(
     people: u32,
     sent: &mut Sent,
 ) -> anyhow::Result<()> {
-    let gateway = format!(
-        "[[gateways]]\nname = \"sms\"\nkind = \"aliyun_sms\"\nendpoint = \"{}\"\naccess_key_id = \"key\"\n\
-         access_key_secret = \"secret\"\nsign_name = \"码上\"\nrate_per_second = 1000000\nmax_batch = {batch}\n\
-         templates = {{ login = \"L\", alert_1 = \"A\", alert_2 = \"B\", alert_3 = \"C\", correction = \"D\" }}\n",
-        provider.url
-    );
-    // One message a person: what is measured is the way, not the ladder.
-    let changes = [("alerts.ladder_2", "sms"), ("alerts.ladder_3", "sms")];
+    let gateway = gateway(provider, batch, 1_000_000);
     let wanted = Wanted {
         form: Form::Service,
         name: "dispatch",
         sections: &gateway,
-        changes: &changes,
+        changes: &ONE_MESSAGE,
         notifier: true,
     };
     let product = Product::start(&ctx.servers, &wanted).await?;
@@ -103,7 +110,11 @@ async fn tell_statements(db: &DatabaseConnection) -> anyhow::Result<()> {
 }
 
 /// People who were at one venue, traced, and an alert to them that waits for its approver. Its id and the trace's hash.
-async fn alert(product: &Product, db: &DatabaseConnection, people: u32) -> anyhow::Result<(String, String)> {
+pub async fn alert(
+    product: &Product,
+    db: &DatabaseConnection,
+    people: u32,
+) -> anyhow::Result<(String, String)> {
     let keys = population::keys(&product.keys_file())?;
     let now = Clock::system().now();
     let persons = population::people(db, &keys, 0..people, now).await?;
