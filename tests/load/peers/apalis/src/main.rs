@@ -6,10 +6,11 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use apalis::prelude::*;
-use apalis_redis::{Config, RedisStorage};
+use apalis_redis::{Client, Config, RedisStorage};
+use redis::aio::ConnectionManagerConfig;
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ const AT_A_TIME: usize = 64;
 /// Tasks that are queued before they are worked off. A worker of apalis-redis 1.0 takes all that are due into one call of a
 /// Lua function, which fails from about 8,000 on ("too many results to unpack").
 const WAVE: usize = 5_000;
+const PUSHED_AT_ONCE: usize = 500;
+/// Longest wait for an answer of Redis.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Serialize, Deserialize)]
 struct Alert {
@@ -61,7 +65,10 @@ async fn wave(
         ended: OnceLock::new(),
     });
     let name = format!("peer-{}", numbers.start);
-    storage.push_bulk(numbers.map(|delivery| Alert { delivery }).collect()).await?;
+    for first in numbers.clone().step_by(PUSHED_AT_ONCE) {
+        let some = first..numbers.end.min(first + PUSHED_AT_ONCE as u64);
+        storage.push_bulk(some.map(|delivery| Alert { delivery }).collect()).await?;
+    }
     let worker = WorkerBuilder::new(name)
         .backend(storage)
         .data(Arc::clone(&wave))
@@ -78,7 +85,10 @@ async fn main() -> Result<(), BoxDynError> {
     let jobs: u64 = std::env::var("PEER_JOBS")?.parse()?;
     let redis = format!("redis+unix://{}", std::env::var("PEER_REDIS_SOCKET")?);
     let config = Config::default().queue("peer").batch_size(AT_A_TIME);
-    let storage = RedisStorage::new(apalis_redis::connect(redis).await?).with_config(config);
+    // Half a second by default, which a busy machine may take for one call.
+    let patient = ConnectionManagerConfig::new().set_response_timeout(Some(PATIENCE));
+    let connection = Client::open(redis)?.get_connection_manager_with_config(patient).await?;
+    let storage = RedisStorage::new(connection).with_config(config);
     let client = reqwest::Client::builder().pool_max_idle_per_host(AT_A_TIME).build()?;
     let mut seconds = 0.0;
     for first in (0..jobs).step_by(WAVE) {
