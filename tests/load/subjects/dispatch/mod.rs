@@ -29,6 +29,7 @@ struct Measured {
     batched: Sent,
     in_redis: Figures,
     in_notifier: Figures,
+    in_notifier_of_few: Figures,
 }
 
 pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
@@ -43,9 +44,9 @@ pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
          durably. The rate is people by seconds. Statements are those that PostgreSQL counted meanwhile (BEGIN and COMMIT \
          among them), all processes together. BullMQ, apalis and Celery make the same calls ({} of them), BullMQ and apalis \
          64 at a time, Celery in 4 processes, and record nothing; their time begins with the first job, when all (of \
-         apalis 5,000) are queued. The notifier's memory is VmRSS ten seconds after its start, with a million due \
-         deliveries in the database and in its queue, and a gateway that takes one call a second, less that of one with \
-         an empty queue.",
+         apalis 5,000) are queued. The notifier's memory is VmRSS ten seconds after its start, with that many \
+         due deliveries in the database and in its queue, and a gateway that takes one call a second, less that of one \
+         with an empty queue.",
         number(f64::from(PEOPLE)),
         number(f64::from(SINGLE)),
         Peer::ALL.map(|peer| number(f64::from(peer.jobs()))).join(", "),
@@ -64,7 +65,9 @@ async fn measure(ctx: &Ctx, peers: &[Peer]) -> anyhow::Result<Measured> {
         of_alert(ctx, &provider, 1, SINGLE, &mut measured.single).await?;
         of_alert(ctx, &provider, 100, PEOPLE, &mut measured.batched).await?;
         measured.in_redis.push(waiting::in_redis(ctx).await?);
-        measured.in_notifier.push(waiting::in_notifier(ctx, &provider).await?);
+        let growth = waiting::in_notifier(ctx, &provider).await?;
+        measured.in_notifier.push(growth.all);
+        measured.in_notifier_of_few.push(growth.few);
         progress(format!(
             "dispatch: round {round}: single {:?}, batched {:?} alerts/s",
             measured.single.rate.0, measured.batched.rate.0
@@ -94,7 +97,7 @@ fn rates(section: &mut Section, peers: &[Peer], measured: &Measured) {
 
 /// What it takes.
 fn costs(section: &mut Section, measured: Measured) {
-    let Measured { single, batched, in_redis, in_notifier, .. } = measured;
+    let Measured { single, batched, in_redis, in_notifier, in_notifier_of_few, .. } = measured;
     for (name, statements) in
         [("one call an alert", single.statements), ("100 alerts a call", batched.statements)]
     {
@@ -106,6 +109,7 @@ fn costs(section: &mut Section, measured: Measured) {
     }
     section.push(Row::new("CPU of api and notifier, 1,000 alerts in batches", "ms", batched.cpu));
     section.push(Row::new("1 million waiting alerts in Redis", "MB", in_redis).goal(Goal::AtMost(200.0)));
+    section.push(Row::new("10,000 waiting alerts, growth of the notifier", "MB", in_notifier_of_few));
     let row = Row::new("1 million waiting alerts, growth of the notifier", "MB", in_notifier);
     section.push(row.goal(Goal::AtMost(20.0)));
 }

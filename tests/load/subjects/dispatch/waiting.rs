@@ -23,12 +23,16 @@ use crate::staff;
 
 /// Alerts that wait.
 const ALERTS: u32 = 1_000_000;
+/// So many wait for comparison.
+const FEW: u32 = 10_000;
 /// Deliveries of one task: `notifier.batch`.
 const CHUNK: usize = 256;
 /// People of the alert whose deliveries are copied until there are enough.
 const PEOPLE: u32 = 1_000;
 /// From the start of a notifier until its memory is read.
 const AT_WORK: Duration = Duration::from_secs(10);
+/// Of the product's database and corner of Redis.
+const NAME: &str = "waiting";
 /// Longest wait for the fan-out.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -44,10 +48,16 @@ pub async fn in_redis(ctx: &Ctx) -> anyhow::Result<f64> {
     Ok(bytes / 1e6)
 }
 
-/// Megabytes of resident memory that a notifier has more than one without work when they wait in its queue, for a gateway
-/// that takes one a second.
-pub async fn in_notifier(ctx: &Ctx, provider: &Provider) -> anyhow::Result<f64> {
-    const NAME: &str = "waiting";
+/// Megabytes of resident memory that a notifier at work has more than one with an empty queue.
+pub struct Growth {
+    /// When [`FEW`] wait: what work takes, however long the queue.
+    pub few: f64,
+    /// When [`ALERTS`] do.
+    pub all: f64,
+}
+
+/// How a notifier grows while alerts wait in its queue, for a gateway that takes one a second.
+pub async fn in_notifier(ctx: &Ctx, provider: &Provider) -> anyhow::Result<Growth> {
     let sections = gateway(provider, 1, 1);
     let wanted = Wanted {
         form: Form::Service,
@@ -60,20 +70,34 @@ pub async fn in_notifier(ctx: &Ctx, provider: &Provider) -> anyhow::Result<f64> 
     let empty = at_work(&product).await?;
     let db = connect(&product.database_url, 2).await?;
     fan_out(&product, &db).await?;
-    product.stop_notifier()?;
-    let ids = copies(&db).await?;
-    ensure!(ids.len() == ALERTS as usize, "{} deliveries wait", ids.len());
-    push(&queue(&redis_pools(ctx)?, NAME.to_owned()), &ids).await?;
-    ctx.servers.checkpoint().await?;
-
-    product.start_notifier().await?;
-    let full = at_work(&product).await?;
-    let left = one(&db, "SELECT count(*) FROM delivery WHERE state IN ('pending', 'sending')").await?;
-    ensure!(left >= i64::from(ALERTS) * 99 / 100, "only {left} deliveries waited");
-    progress(format!("dispatch: the notifier has {empty:.1} MB, and {full:.1} MB while {left} alerts wait"));
+    let few = with_waiting(ctx, &mut product, &db, FEW).await?;
+    let all = with_waiting(ctx, &mut product, &db, ALERTS).await?;
+    progress(format!("dispatch: the notifier has {empty:.1} MB; {few:.1}, {all:.1} MB while alerts wait"));
     db.close().await?;
     product.stop(&ctx.servers).await?;
-    Ok(full - empty)
+    Ok(Growth { few: few - empty, all: all - empty })
+}
+
+/// Resident megabytes of a notifier that was started when so many alerts waited.
+async fn with_waiting(
+    ctx: &Ctx,
+    product: &mut Product,
+    db: &DatabaseConnection,
+    alerts: u32,
+) -> anyhow::Result<f64> {
+    product.stop_notifier()?;
+    let ids = copies(db, alerts).await?;
+    ensure!(ids.len() == alerts as usize, "{} deliveries wait", ids.len());
+    let pools = redis_pools(ctx)?;
+    let queue = queue(&pools, NAME.to_owned());
+    redis::cmd("DEL").arg(queue.stream(Priority::Alert)).query_async::<()>(&mut pools.get().await?).await?;
+    push(&queue, &ids).await?;
+    ctx.servers.checkpoint().await?;
+    product.start_notifier().await?;
+    let resident = at_work(product).await?;
+    let left = one(db, "SELECT count(*) FROM delivery WHERE state IN ('pending', 'sending')").await?;
+    ensure!(left >= i64::from(alerts) * 99 / 100, "only {left} deliveries waited");
+    Ok(resident)
 }
 
 /// Resident megabytes of the notifier some time after its start.
@@ -95,19 +119,20 @@ async fn fan_out(product: &Product, db: &DatabaseConnection) -> anyhow::Result<(
     Ok(())
 }
 
-/// So many copies of the deliveries in place of them, due and marked as queued. Their ids, as they were written.
-async fn copies(db: &DatabaseConnection) -> anyhow::Result<Vec<Uuid>> {
+/// Copies of the deliveries in place of them until there are so many, due and marked as queued. Their ids, as they were
+/// written.
+async fn copies(db: &DatabaseConnection, alerts: u32) -> anyhow::Result<Vec<Uuid>> {
     const COPY: &str = "INSERT INTO delivery (id, alert_id, notice_id, person_id, level, rung, rung_kind, channel, \
         template_key, variables, urgent, drill, state, due_at, expires_at, lease_until, created_at) \
         SELECT gen_random_uuid(), alert_id, gen_random_uuid(), person_id, level, rung, rung_kind, channel, \
         template_key, variables, urgent, drill, 'pending', $1, expires_at, $2, $1 \
         FROM delivery CROSS JOIN generate_series(1, $3::int8)";
+    let originals = one(db, "SELECT count(*) FROM delivery").await?;
     let now: Timestamp = Clock::system().now();
-    let values = [now.millis().into(), (now + MINUTE).millis().into(), i64::from(ALERTS / PEOPLE).into()];
+    let values =
+        [now.millis().into(), (now + MINUTE).millis().into(), (i64::from(alerts) / originals).into()];
     db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, COPY, values)).await?;
-    let originals = "DELETE FROM delivery WHERE created_at < $1";
-    let values = [now.millis().into()];
-    db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, originals, values)).await?;
+    db.execute_unprepared(&format!("DELETE FROM delivery WHERE created_at < {}", now.millis())).await?;
     db.execute_unprepared("ANALYZE delivery").await?;
     let rows =
         db.query_all_raw(Statement::from_string(DbBackend::Postgres, "SELECT id FROM delivery")).await?;
