@@ -40,6 +40,7 @@ pub struct Product {
     /// From the start of the api to its first answer.
     pub started_in: Duration,
     env: Vec<(String, String)>,
+    notifier_port: u16,
     database: Option<Database>,
     dir: TempDir,
 }
@@ -65,14 +66,26 @@ impl Product {
             .map(|(k, v)| (mashang_tests::settings::variable(k), (*v).to_owned()))
             .collect();
         let (api, said, started_in) = start_api(&config, &env).await?;
-        let mut notifier = None;
-        if wanted.notifier && wanted.form == Form::Service {
-            let mut process = start_process("mashang-notifier", &config, &env)?;
-            answers(&format!("http://127.0.0.1:{notifier_port}"), &mut process).await?;
-            notifier = Some(process);
-        }
         let url = url_of(&said);
-        Ok(Self { api, notifier, url, database_url, started_in, env, database, dir })
+        let mut product =
+            Self { api, notifier: None, url, database_url, started_in, env, notifier_port, database, dir };
+        if wanted.notifier && wanted.form == Form::Service {
+            product.start_notifier().await?;
+        }
+        Ok(product)
+    }
+
+    /// Starts the notifier and waits for its first answer.
+    pub async fn start_notifier(&mut self) -> anyhow::Result<()> {
+        let mut process = start_process("mashang-notifier", &self.path("mashang.toml"), &self.env)?;
+        answers(&format!("http://127.0.0.1:{}", self.notifier_port), &mut process).await?;
+        self.notifier = Some(process);
+        Ok(())
+    }
+
+    /// Stops the notifier, if it runs, as an operator would.
+    pub fn stop_notifier(&mut self) -> anyhow::Result<()> {
+        self.notifier.take().map_or(Ok(()), |mut process| end(&mut process))
     }
 
     /// Stops the api and starts it on the data that are there. Returns the time to its first answer.
@@ -85,9 +98,8 @@ impl Product {
 
     /// Stops both processes as an operator would, and drops the database.
     pub async fn stop(mut self, servers: &Servers) -> anyhow::Result<()> {
-        for process in [self.notifier.as_mut(), Some(&mut self.api)].into_iter().flatten() {
-            end(process)?;
-        }
+        self.stop_notifier()?;
+        end(&mut self.api)?;
         match self.database.take() {
             Some(database) => servers.drop_database(database).await,
             None => Ok(()),

@@ -24,7 +24,7 @@ pub enum Subject {
     Trace,
     /// Importing a file of visits, beside COPY.
     Import,
-    /// An alert to many people, beside BullMQ.
+    /// An alert to many people, beside BullMQ, apalis and Celery.
     Dispatch,
     /// QR codes, posters, and an archive of them.
     Posters,
