@@ -3,15 +3,18 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mashang_domain::alert::work::{WorkReason, WorkResult, WorkState};
 use mashang_domain::delivery::{Channel, DeliveryState, ErrorClass, Outcome, RungKind};
 use mashang_domain::time::{HOUR, MINUTE, SECOND};
-use mashang_entity::work_item;
+use mashang_entity::{delivery, work_item};
 use mashang_infra::store;
 use mashang_notifier::receipt::Receipt;
-use sea_orm::EntityTrait;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, EntityTrait};
+use serde_json::json;
 use support::gateway::{Act, Fake, shared};
 use support::{Bench, GATEWAY_LINES, each};
 use uuid::Uuid;
@@ -425,4 +428,41 @@ async fn a_cancellation_reaches_what_waits_for_its_turn() {
         running.stop().await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn rare_texts_share_a_call_where_each_may_have_its_own() {
+    for (different, calls) in [(true, 1), (false, 20)] {
+        each(&[], async |bench| {
+            let mut fake = Fake::sms();
+            fake.terms.per_recipient_variables = different;
+            let (fake, gateway) = shared(fake);
+            let people = bench.people(40).await;
+            let alert = bench.warn(&people, 1).await;
+            let idle = bench.assemble(vec![gateway.clone()]);
+            mashang_notifier::fan_out::fan_out(idle.notifier.core(), alert).await.unwrap();
+            // Twenty days, two people each.
+            for delivery in store::delivery::of_alert(bench.db.conn(), alert, None, 100).await.unwrap() {
+                let n = people.iter().position(|p| Some(p.id) == delivery.person_id).unwrap();
+                let variables = json!({ "date": format!("2月{}日", n / 2 + 1), "hotline": "12345" });
+                let changed = delivery::ActiveModel {
+                    id: Set(delivery.id),
+                    variables: Set(variables),
+                    ..Default::default()
+                };
+                changed.update(bench.db.conn()).await.unwrap();
+            }
+            let running = bench.start(vec![gateway]).await;
+            bench.until_done(alert).await;
+            running.stop().await;
+            assert_eq!(fake.calls.load(Ordering::Relaxed), calls, "texts may differ in a call: {different}");
+            for (n, person) in people.iter().enumerate() {
+                let texts: Vec<_> =
+                    fake.reached().into_iter().filter(|r| r.phone == person.phone).map(|r| r.text).collect();
+                assert_eq!(texts.len(), 1);
+                assert!(texts[0].contains(&format!("2月{}日", n / 2 + 1)), "{texts:?}");
+            }
+        })
+        .await;
+    }
 }

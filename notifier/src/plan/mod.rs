@@ -1,6 +1,7 @@
 //! From claimed rows to batches: numbers are opened, texts are filled, gateways are chosen. No I/O happens here, so that
 //! it can stand between the claim and the attempt in one transaction.
 
+mod call;
 mod item;
 mod route;
 

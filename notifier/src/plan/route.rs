@@ -8,7 +8,7 @@ use mashang_domain::delivery::DeliveryState;
 use mashang_domain::time::HOUR;
 use mashang_infra::store::delivery::{NewAttempt, Settled};
 
-use super::{Item, Plan, Planned, Planner, ended};
+use super::{Item, Plan, Planned, Planner, call, ended};
 use crate::bulkhead::{Berths, FULL_PAUSE};
 use crate::gateway::{Batch, TemplateKey};
 use crate::road::Road;
@@ -29,25 +29,24 @@ const LOGIN_PAUSE: Duration = Duration::from_secs(2);
 impl Planner<'_> {
     /// Groups items that one call may carry and chooses a gateway for each call.
     pub(crate) fn route(&self, items: Vec<Item>, berths: &Arc<Berths>) -> Plan {
-        let mut groups: BTreeMap<_, VecDeque<Item>> = BTreeMap::new();
+        let mut groups: BTreeMap<_, Vec<Item>> = BTreeMap::new();
         for item in items {
             let key = (
                 !item.is_login(),
                 !item.row.urgent,
                 item.row.channel,
                 item.row.template_key.clone(),
-                item.recipient.variables.clone(),
                 item.row.drill,
                 item.tried.clone(),
                 item.pinned.clone(),
                 item.capped.clone(),
             );
-            groups.entry(key).or_default().push_back(item);
+            groups.entry(key).or_default().push(item);
         }
         let mut plan = Plan::default();
         let mut places = Places { berths: Arc::clone(berths), full: Vec::new() };
         for group in groups.into_values() {
-            self.route_group(group, &mut places, &mut plan);
+            self.route_group(call::sorted(group), &mut places, &mut plan);
         }
         plan
     }
@@ -79,7 +78,8 @@ impl Planner<'_> {
                 continue;
             }
             let most = if first.is_login() { 1 } else { most };
-            let items: Vec<Item> = group.drain(..most.min(group.len())).collect();
+            let count = call::size(&group, most, road.gateway.terms().per_recipient_variables);
+            let items: Vec<Item> = group.drain(..count).collect();
             let berths = Arc::clone(&places.berths);
             plan.batches.push(Planned { _berth: berth, berths, all_the_same, ..planned(road, items) });
         }

@@ -109,7 +109,11 @@ fn costs(section: &mut Section, measured: Measured) {
     }
     section.push(Row::new("CPU of api and notifier, 1,000 alerts in batches", "ms", batched.cpu));
     section.push(Row::new("1 million waiting alerts in Redis", "MB", in_redis).goal(Goal::AtMost(200.0)));
-    section.push(Row::new("10,000 waiting alerts: a notifier at work, beside one at rest", "MB", in_notifier_of_few));
+    section.push(Row::new(
+        "10,000 waiting alerts: a notifier at work, beside one at rest",
+        "MB",
+        in_notifier_of_few,
+    ));
     let row = Row::new("1 million waiting alerts: the notifier, beside that", "MB", in_notifier);
     section.push(row.goal(Goal::AtMost(20.0)));
 }
