@@ -8,6 +8,8 @@ use mashang_domain::time::Timestamp;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, OnConflict, Order, Query};
 use sea_orm::{ConnectionTrait, DbErr, DeriveIden};
 
+use crate::bugs::{self, Bug};
+
 #[derive(DeriveIden)]
 enum JobTick {
     Table,
@@ -46,7 +48,7 @@ pub async fn try_claim_tick(
         .values_panic([job.into(), tick.millis().into(), now.millis().into()])
         .on_conflict(OnConflict::columns([JobTick::Job, JobTick::Tick]).do_nothing().to_owned())
         .to_owned();
-    Ok(db.execute(&claim).await?.rows_affected() == 1)
+    Ok(db.execute(&claim).await?.rows_affected() == 1 || bugs::has(Bug::TickTwice))
 }
 
 /// Records that the claimed `tick` has been worked through, and with what `result`.

@@ -66,6 +66,21 @@ async fn ok(writer: &ScanWriter, scan: NewScan) -> Recorded {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_can_be_read_by_everybody() {
+    for database in Database::all().await {
+        let life = Lifecycle::new();
+        let writer = writer(&database, &life);
+        for n in 0..20 {
+            let person = Uuid::now_v7();
+            let answer = ok(&writer, scan_in(person, 0, "k")).await;
+            let found: Vec<Uuid> = rows(&database, person).await.iter().map(|row| row.id).collect();
+            assert_eq!(found, [answer.scan_id], "scan {n}");
+        }
+        database.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_client_id_gets_the_same_answer() {
     for database in Database::all().await {
         let life = Lifecycle::new();

@@ -4,6 +4,8 @@
 //! byte order mark is taken away from before one; a leading apostrophe makes it text. A cell that starts with an
 //! apostrophe itself gets one more, so that the way back is to take one away.
 
+use mashang_infra::bugs::{self, Bug};
+
 /// What a cell of ours never starts with, the apostrophe excepted.
 const RISKY: [char; 14] =
     ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n', '\0', '\u{feff}', '\''];
@@ -16,7 +18,7 @@ pub fn line<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn cell(value: &str) -> String {
-    let risky = value.starts_with(RISKY);
+    let risky = value.starts_with(RISKY) && !bugs::has(Bug::RawCell);
     let safe = if risky { format!("'{value}") } else { value.to_owned() };
     if safe.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::KeyRing;
+use crate::bugs::{self, Bug};
 
 /// What a keyed hash is for; hashes of different labels cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,7 @@ impl KeyRing {
     /// HMAC-SHA-256 under the index key, 16 bytes; empty, which equals no stored hash, when the keys were destroyed.
     pub fn keyed_hash(&self, label: Label, value: &[u8]) -> Vec<u8> {
         let hash = |index: &[u8]| {
+            let index = if bugs::has(Bug::UnkeyedHash) { &[] } else { index };
             let mut mac = Hmac::<Sha256>::new_from_slice(index)
                 .unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
             mac.update(label.bytes());
@@ -56,4 +58,22 @@ impl KeyRing {
 /// What is stored of a session token: a token has 256 random bits, so a plain hash suffices.
 pub fn token_hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyFileSecrets;
+
+    #[test]
+    fn a_number_has_another_hash_under_another_key() {
+        let ring = || {
+            let dir = tempfile::tempdir().expect("dir");
+            KeyRing::from_secrets(&KeyFileSecrets::create(&dir.path().join("k.toml")).expect("made"))
+        };
+        let (phone, one, other) = (Phone::parse("13800138000").expect("parses"), ring(), ring());
+        assert_eq!(one.phone_hash(&phone), one.phone_hash(&phone));
+        assert_ne!(one.phone_hash(&phone), other.phone_hash(&phone));
+        assert_ne!(one.phone_hash(&phone), one.keyed_hash(Label::PhoneBlock, b"13800138000"));
+    }
 }

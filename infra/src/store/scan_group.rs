@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::plausibility::{Coordinates, PlausibilityRules, Sighting, Verdict};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use super::scan_chain::{Chain, chains_with};
 use super::scan_key::{key_of, known};
 use super::scan_tx::ScanTx;
+use crate::bugs::{self, Bug};
 use crate::db::Db;
 
 /// A scan that is to be recorded. Its venue code has been verified and its times decided.
@@ -77,6 +79,7 @@ pub(crate) async fn record_group(
     // waiting would come before that of a scan which has been answered meanwhile.
     let mut group = Group::of(scans, &keys);
     let fresh = tx.claim(&group.claims(scans)).await?;
+    let fresh = if bugs::has(Bug::NoScanKey) { group.ids.keys().copied().collect() } else { fresh };
     let used: Vec<Uuid> = group.ids.keys().filter(|key| !fresh.contains(key)).copied().collect();
     let mut answers = HashMap::with_capacity(scans.len());
     if !used.is_empty() {
@@ -96,6 +99,13 @@ pub(crate) async fn record_group(
     }
     let changes: Vec<(Uuid, Timestamp, Verdict)> = chains.values().flat_map(Chain::changes).collect();
     write(&mut tx, &written, &changes).await?;
+    if bugs::has(Bug::AnswerBeforeCommit) {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            tx.commit().await
+        });
+        return Ok(answered(&keys, answers));
+    }
     tx.commit().await?;
     Ok(answered(&keys, answers))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mashang_domain::delivery::retry::{Next, Refusal, Standing};
 use mashang_domain::delivery::{Channel, DeliveryState, ErrorClass, Outcome};
+use mashang_infra::bugs::{self, Bug};
 use mashang_infra::store::delivery::Settled;
 
 use crate::plan::{GATEWAYS_PAUSED, Item};
@@ -63,6 +64,10 @@ pub(super) fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Ou
             let wait = core.reconcile().wait_for(row.channel == Channel::Voice, gateway);
             (settled.state, settled.tries) = (DeliveryState::Unknown, row.tries + 1);
             let until = now + wait;
+            if bugs::has(Bug::BlindResend) {
+                (settled.state, settled.due_at) = (DeliveryState::Pending, now);
+                return settled;
+            }
             settled.due_at = if item.is_login() { until.min(row.expires_at) } else { until };
             settled.code = Some(code.clone());
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use mashang_domain::time::Timestamp;
 use mashang_entity::delivery;
+use mashang_infra::bugs::{self, Bug};
 use mashang_infra::store;
 use mashang_infra::store::delivery::Settled;
 use sea_orm::DbErr;
@@ -69,6 +70,7 @@ async fn set_apart<'a>(
     parts: &mut VecDeque<&'a [Uuid]>,
 ) -> Result<(), DbErr> {
     match part {
+        _ if bugs::has(Bug::BadItemStops) => return Err(error),
         [] => {}
         [id] if matches!(
             error,

@@ -35,9 +35,13 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::statement::Raw;
+use crate::bugs::{self, Bug};
 
 /// `pending -> cancelled` for the deliveries of an alert.
 pub async fn cancel_pending(tx: &impl ConnectionTrait, alert: Uuid, now: Timestamp) -> Result<u64, DbErr> {
+    if bugs::has(Bug::CancelIgnored) {
+        return Ok(0);
+    }
     let raw =
         Raw::new(tx, "UPDATE delivery SET state = 'cancelled', code = 'alert_cancelled', lease_until = NULL, settled_at = ").bind(now);
     let raw = raw.sql(" WHERE stage = 0 AND state = 'pending' AND alert_id = ").bind(alert);

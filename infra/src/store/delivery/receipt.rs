@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::move_waiting_calls;
+use crate::bugs::{self, Bug};
 use crate::store::statement::{Raw, words};
 
 /// What identifies the attempt.
@@ -194,7 +195,8 @@ async fn settle(
     let raw = raw.bind(state::to(event).as_str()).sql(", settled_at = ").bind(now);
     let raw = raw.sql(&format!(", code = {}", reason(event)));
     let raw = raw.sql(", accepted_at = COALESCE(accepted_at, ").bind(now).sql(") WHERE id").any(ids);
-    let raw = raw.sql(&format!(" AND state IN ({}) RETURNING id", words(state::from(event))));
+    let from = if bugs::has(Bug::ReceiptsBackwards) { DeliveryState::ALL } else { state::from(event) };
+    let raw = raw.sql(&format!(" AND state IN ({}) RETURNING id", words(from)));
     tx.query_all_raw(raw.done()).await?.iter().map(|row| row.try_get("", "id")).collect()
 }
 

@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, Value};
 use uuid::Uuid;
 
 use super::claim::{NewAttempt, write_attempts};
+use crate::bugs::{self, Bug};
 use crate::store::statement::Raw;
 
 /// What one attempt came to, and where its delivery goes.
@@ -73,11 +74,12 @@ pub async fn record(
         " ELSE accepted_at END, settled_at = CASE WHEN o.state IN ('failed', 'unreachable', 'cancelled') THEN ",
     );
     let raw = raw.bind(now).sql(
-        " END FROM o WHERE delivery.id = o.id AND delivery.epoch = o.epoch AND (delivery.state = 'sending' AND delivery.lease_owner = ",
+        " END FROM o WHERE delivery.id = o.id AND (delivery.epoch = o.epoch AND (delivery.state = 'sending' AND delivery.lease_owner = ",
     );
     let raw = raw
         .bind(owner)
-        .sql(" OR delivery.state IN ('unknown', 'pending') AND o.state = 'accepted') ")
+        .sql(" OR delivery.state IN ('unknown', 'pending') AND o.state = 'accepted')")
+        .sql(if bugs::has(Bug::NoEpoch) { " OR true) " } else { ") " })
         .either("RETURNING delivery.id AS id", "RETURNING id");
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
