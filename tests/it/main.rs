@@ -1,6 +1,7 @@
 //! Black-box tests. Each file tells of one subject; the harness is the library of this crate.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod alarms;
 mod architecture;
 mod authorisation;
 mod bodies;

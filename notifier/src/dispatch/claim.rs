@@ -11,7 +11,7 @@ use sea_orm::DbErr;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::plan::{Facts, Plan, Planner, Sent};
+use crate::plan::{Facts, Plan, Planned, Planner, Sent};
 use crate::service::Core;
 
 /// Claims, plans and writes the attempts, in one transaction. Answers until when calls may be under way.
@@ -38,7 +38,16 @@ pub(super) async fn claim(core: &Core, ids: &[Uuid]) -> Result<(Plan, Instant), 
     }
     store::delivery::record(&*tx, core.owner, &plan.settled, now).await?;
     tx.commit().await?;
+    count(&plan);
     Ok((plan, deadline))
+}
+
+/// Every number that was opened led to an attempt, or to a delivery that was held back: an alarm compares the three.
+fn count(plan: &Plan) {
+    plan.batches.iter().for_each(Planned::count_attempts);
+    for (purpose, n) in &plan.held {
+        metrics::counter!("mashang_deliveries_held_total", "purpose" => purpose.as_str()).increment(*n);
+    }
 }
 
 async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timestamp) -> Result<Facts, DbErr> {

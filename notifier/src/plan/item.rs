@@ -39,6 +39,11 @@ impl Item {
         self.row.rung_kind == RungKind::Login
     }
 
+    /// Why its number was opened.
+    pub(super) fn purpose(&self) -> Purpose {
+        if self.is_login() { Purpose::SignIn } else { Purpose::Notify }
+    }
+
     /// Whether a gateway may have had it already.
     pub(crate) fn is_pinned(&self) -> bool {
         self.pinned.is_some()
@@ -51,6 +56,14 @@ impl Item {
 }
 
 impl Planned {
+    /// Counts its attempts, which have just been committed.
+    pub(crate) fn count_attempts(&self) {
+        if let Some(first) = self.items.first() {
+            let n = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
+            metrics::counter!("mashang_attempts_total", "purpose" => first.purpose().as_str()).increment(n);
+        }
+    }
+
     /// Whether its gateway went out of use since it was planned.
     pub(crate) fn is_late(&self) -> bool {
         let shut = || {
@@ -136,7 +149,7 @@ impl Planner<'_> {
         let person = person.ok_or_else(|| ended(row, DeliveryState::Unreachable, "no_person"))?;
         let (field, id) = (Field::PersonPhone, person.id);
         let opened =
-            self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Alert);
+            self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Notify);
         opened.map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "the number of a person does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")
