@@ -58,6 +58,13 @@ impl Settings {
         self.environment == Environment::Production
     }
 
+    /// Whether e-mail has a way out, as far as this process knows: one without gateways and without a notifier inside leaves
+    /// that to the notifier.
+    pub(crate) fn has_email_gateway(&self) -> bool {
+        let elsewhere = self.gateways.is_empty() && !self.notifier_embedded();
+        elsewhere || self.gateways.iter().any(|g| g.kind == gateway::GatewayKind::Email)
+    }
+
     /// Redis URL, when there is one.
     pub fn redis_url(&self) -> Option<&str> {
         (!self.redis.url.is_empty()).then_some(self.redis.url.as_str())

@@ -72,6 +72,8 @@ fn each_bad_setting_is_refused_by_name() {
         ("TRACE__MIN_OVERLAP_SECONDS", "0", "trace.min_overlap_seconds"),
         ("ALERTS__EXPIRES_HOURS", "0", "alerts.expires_hours"),
         ("ALERTS__LADDER_1", "email", "alerts.ladder_1"),
+        ("ALERTS__LADDER_1", "sms,email", "alerts.ladder_1"),
+        ("ALERTS__EMAIL_AFTER_MINUTES", "2000", "alerts.email_after_minutes"),
         ("ALERTS__LADDER_2", "sms,sms", "alerts.ladder_2"),
         ("ALERTS__LADDER_2", "work_list,sms", "alerts.ladder_2"),
         ("ALERTS__LADDER_3", "work_list", "alerts.ladder_3"),

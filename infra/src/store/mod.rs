@@ -36,6 +36,7 @@ pub mod session;
 pub mod session_reader;
 pub mod staff;
 mod statement;
+pub mod summary;
 pub mod trace;
 pub mod trace_result;
 pub mod venue;

@@ -12,7 +12,7 @@ use mashang_config::Settings;
 use mashang_domain::delivery::{Channel, DeliveryState};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{delivery, login_code, person};
+use mashang_entity::{delivery, login_code, person, staff};
 use mashang_infra::keys::KeyRing;
 use mashang_infra::store::delivery::{Settled, Unanswered};
 use uuid::Uuid;
@@ -27,6 +27,8 @@ use crate::router::Router;
 pub(crate) struct Facts {
     pub(crate) people: HashMap<Uuid, person::Model>,
     pub(crate) logins: HashMap<Uuid, login_code::Model>,
+    /// Officials who are written to.
+    pub(crate) staff: HashMap<Uuid, staff::Model>,
     pub(crate) unanswered: HashMap<Uuid, Unanswered>,
     pub(crate) decided: HashMap<Uuid, Option<Timestamp>>,
     /// Alerts that were cancelled.
