@@ -28,6 +28,7 @@ pub struct Settings {
     pub notifier: Notifier,
     pub dispatch: Dispatch,
     pub alerts: Alerts,
+    pub canary: Canary,
     pub keys: Keys,
     pub limits: Limits,
     pub sessions: Sessions,

@@ -128,7 +128,8 @@ fn named(text: &str) -> BTreeSet<String> {
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn every_metric_of_an_alarm_is_one_that_a_running_service_shows(#[case] form: Form) {
-    let Some(app) = TestApp::start(form).await else { return };
+    let canary = [("canary.every_minutes", "5"), ("canary.phone", "15499990077")];
+    let Some(app) = TestApp::with(form, &canary).await else { return };
     // Gateways and requests show with their first use.
     let outbreak = app.outbreak(2).await;
     app.citizen().await;

@@ -25,6 +25,7 @@ mod scan_times;
 mod scans;
 mod schemathesis;
 mod self_check;
+mod self_test;
 mod shutdown;
 mod sign_in;
 mod sign_in_limits;

@@ -46,6 +46,7 @@ async fn read(app: &App) -> Result<(), DbErr> {
             metrics::gauge!("mashang_job_finished_age_seconds", "job" => job).set(age(last.finished_at));
         }
     }
+    crate::canary::report(app).await?;
     let hour = login_code::hour(db, app.settings.limits.code_ttl_seconds * SECOND, now).await?;
     login_codes(&hour);
     let last_day = login_code::last_day(db, now).await?;

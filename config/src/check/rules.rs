@@ -55,6 +55,13 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
     c.within("alerts.expires_hours", s.alerts.expires_hours, 1, 168);
     c.within("alerts.email_after_minutes", s.alerts.email_after_minutes, 0, 1440);
     c.within("alerts.quiet_hours_per_person", s.alerts.quiet_hours_per_person, 0, 168);
+    let canary = &s.canary;
+    if canary.every_minutes != 0 {
+        c.within("canary.every_minutes", canary.every_minutes, 5, 1440);
+        let digits = canary.phone.strip_prefix('+').unwrap_or(&canary.phone);
+        let number = (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        c.refuse_if(!number, "canary.phone", "(hidden)", "the self-test needs a number of its own");
+    }
     c.within("dispatch.voice_from_hour", s.dispatch.voice_from_hour, 0, 23);
     c.within("dispatch.voice_until_hour", s.dispatch.voice_until_hour, 1, 24);
     c.refuse_if(

@@ -82,6 +82,8 @@ fn each_bad_setting_is_refused_by_name() {
         ("DISPATCH__ASK_PER_SECOND", "5000", "dispatch.ask_per_second"),
         ("NOTIFIER__PUBLIC_URL", "https://x/", "notifier.public_url"),
         ("DISPATCH__JITTER", "2", "dispatch.jitter"),
+        ("CANARY__EVERY_MINUTES", "1", "canary.every_minutes"),
+        ("CANARY__EVERY_MINUTES", "5", "canary.phone"),
     ];
     for (key, value, named) in table {
         let found = refusals("", &[(&format!("MASHANG__{key}"), value)]);

@@ -7,6 +7,7 @@ pub mod alert;
 pub mod answer;
 pub mod approval;
 pub mod audit;
+pub mod canary;
 pub mod case;
 pub mod delivery;
 pub mod emptying;
