@@ -1,9 +1,10 @@
 //! The mini-program API of Mashang.
 //!
 //! `routes` (JSON) and `pages` (HTML for people) call `app` (use cases); `http` is the frame around them, `render` draws
-//! posters, `cli` has the sub-commands.
+//! posters, `cli` has the sub-commands, `canary` is the self-test.
 
 pub mod app;
+mod canary;
 pub mod cli;
 pub mod error;
 pub mod http;

@@ -124,8 +124,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         Some(pools) => Caches::over(pools.clone(), &settings.redis.key_prefix),
         None => Caches::in_process(),
     };
-    let stop = lifecycle.soft.clone();
-    lifecycle.spawn("cache announcements", caches.clone().listen(stop));
+    lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry }))

@@ -28,6 +28,7 @@ pub struct Settings {
     pub notifier: Notifier,
     pub dispatch: Dispatch,
     pub alerts: Alerts,
+    pub canary: Canary,
     pub keys: Keys,
     pub limits: Limits,
     pub sessions: Sessions,
@@ -56,6 +57,13 @@ pub enum Environment {
 impl Settings {
     pub fn production(&self) -> bool {
         self.environment == Environment::Production
+    }
+
+    /// Whether e-mail has a way out, as far as this process knows: one without gateways and without a notifier inside leaves
+    /// that to the notifier.
+    pub(crate) fn has_email_gateway(&self) -> bool {
+        let elsewhere = self.gateways.is_empty() && !self.notifier_embedded();
+        elsewhere || self.gateways.iter().any(|g| g.kind == gateway::GatewayKind::Email)
     }
 
     /// Redis URL, when there is one.

@@ -1,4 +1,4 @@
-//! One rung of the ladder for one notice, or one login code, on its way.
+//! One rung of the ladder for one notice, one login code, or the summary of an alert for one official, on its way.
 
 use mashang_domain::delivery::{Channel, DeliveryState, RungKind};
 use mashang_domain::time::Timestamp;
@@ -13,6 +13,8 @@ pub struct Model {
     pub notice_id: Option<Uuid>,
     pub login_id: Option<Uuid>,
     pub person_id: Option<Uuid>,
+    /// The member of staff it is for, in place of a person.
+    pub staff_id: Option<Uuid>,
     pub level: i16,
     pub rung: i16,
     pub rung_kind: RungKind,

@@ -16,6 +16,8 @@ pub struct Model {
     pub totp_last_step: Option<i64>,
     pub role: Role,
     pub division: String,
+    pub email_sealed: Option<Vec<u8>>,
+    pub email_key_version: Option<i32>,
     pub failures: i32,
     pub locked_until: Option<Timestamp>,
     pub created_at: Timestamp,

@@ -1,5 +1,6 @@
 //! What both services do to the outside world in the same way: databases, queue, keys, cache, telemetry, shutdown.
 
+pub mod audit_check;
 pub mod bugs;
 pub mod cache;
 pub mod clock;

@@ -100,6 +100,8 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         let hard = self.hard.clone();
+        // Begins at zero, or the alarm would not see the first.
+        metrics::counter!("mashang_task_panics_total", "task" => name).increment(0);
         self.tasks.spawn(async move {
             let guarded = AssertUnwindSafe(hard.run_until_cancelled(future)).catch_unwind();
             match guarded.await {

@@ -4,6 +4,8 @@
 //! free for the commands that print something. Metrics are collected in the process and rendered when somebody asks;
 //! which address serves them, and to whom, is the service's business.
 
+mod counters;
+
 use std::io::IsTerminal;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -84,6 +86,7 @@ pub struct Telemetry {
 pub fn init(format: LogFormat, filter: &str) -> Result<Telemetry, TelemetryError> {
     let subscriber = subscriber(format, filter, std::io::stderr)?;
     let metrics = recorder()?;
+    counters::begin();
     if subscriber.try_init().is_err() {
         tracing::debug!("logging has been started before; its format and filter stay");
     }

@@ -231,6 +231,9 @@ async fn the_depth_tells_waiting_from_pending(bench: Bench) {
     let depth = queue.depth().await.unwrap();
     assert_eq!(counts(&depth), [(0, 0), (2, 2)]);
     assert!(depth[1].oldest_ms.is_some_and(|age| (50..10_000).contains(&age)), "{depth:?}");
+    assert!(depth[1].held_ms.is_some_and(|age| (50..10_000).contains(&age)), "{depth:?}");
+    finish(&*queue, &taken[1..]).await;
+    assert_eq!(queue.depth().await.unwrap()[1].held_ms, None, "nothing is taken any more");
 }
 
 async fn a_malformed_entry_stops_nobody_and_is_taken_away(bench: Bench) {

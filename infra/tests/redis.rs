@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use mashang_domain::time::SECOND;
 use mashang_infra::cache::{Cache, Caches};
 use mashang_infra::clock::Clock;
+use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::redis::{Persistence, RedisFailure, RedisOptions, RedisPools};
 use support::{TestRedis, eventually};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -98,16 +98,16 @@ async fn an_address_is_checked_and_never_repeated() {
 struct Process {
     caches: Caches,
     colours: Cache<u8>,
-    stop: CancellationToken,
+    life: Lifecycle,
 }
 
 impl Process {
     fn start(redis: &TestRedis, time_to_live: Duration) -> Self {
         let caches = Caches::over(redis.pools(), &redis.namespace);
         let colours = caches.cache("colour", 100, time_to_live);
-        let stop = CancellationToken::new();
-        tokio::spawn(caches.clone().listen(stop.clone()));
-        Self { caches, colours, stop }
+        let life = Lifecycle::new();
+        tokio::spawn(caches.clone().listen(life.clone()));
+        Self { caches, colours, life }
     }
 
     async fn load(&self, id: Uuid, value: u8) -> u8 {
@@ -130,7 +130,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.life.stop();
     }
 }
 

@@ -48,6 +48,8 @@ CREATE TABLE staff (
     totp_last_step bigint,
     role text NOT NULL,
     division text NOT NULL,
+    email_sealed BYTES,
+    email_key_version integer,
     failures integer NOT NULL DEFAULT 0,
     locked_until TIME,
     created_at TIME NOT NULL,

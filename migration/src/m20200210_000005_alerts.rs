@@ -59,6 +59,7 @@ CREATE TABLE delivery (
     notice_id UUID,
     login_id UUID,
     person_id UUID,
+    staff_id UUID,
     level smallint NOT NULL,
     rung smallint NOT NULL,
     rung_kind text NOT NULL,
@@ -97,6 +98,8 @@ CREATE INDEX delivery_waiting ON delivery (accepted_at) WHERE stage = 1
 CREATE INDEX delivery_missed ON delivery (settled_at) WHERE stage = 2
 ;;
 CREATE INDEX delivery_alert ON delivery (alert_id, stage)
+;;
+CREATE UNIQUE INDEX delivery_staff ON delivery (alert_id, staff_id) WHERE staff_id IS NOT NULL
 ;;
 CREATE INDEX delivery_login ON delivery (login_id) WHERE login_id IS NOT NULL
 ;;

@@ -43,6 +43,9 @@ pub async fn run(core: Arc<Core>) {
     if core.settings.dispatch.ask_per_second == 0 || answering(&core).is_empty() {
         return;
     }
+    for road in answering(&core) {
+        failures(road.name()).increment(0);
+    }
     let heartbeat = core.life.heartbeat("asking");
     loop {
         match pass(&core).await {
@@ -121,8 +124,12 @@ async fn ask(core: &Core, gateway: &str, question: &Question) -> Result<Answer, 
 
 fn complain(gateway: &str, error: &NoAnswer, passed: &mut Passed) {
     passed.failed += 1;
-    metrics::counter!("mashang_asking_failures_total", "gateway" => gateway.to_owned()).increment(1);
+    failures(gateway).increment(1);
     tracing::warn!(gateway, %error, "a provider does not answer for its messages");
+}
+
+fn failures(gateway: &str) -> metrics::Counter {
+    metrics::counter!("mashang_asking_failures_total", "gateway" => gateway.to_owned())
 }
 
 /// Takes what is due, and opens the numbers it was sent to.

@@ -10,8 +10,9 @@ use mashang_config::{Rung, Template};
 use mashang_domain::alert::ladder::{self, Due};
 use mashang_domain::alert::{AlertKind, AlertState};
 use mashang_domain::delivery::{DeliveryState, RungKind};
-use mashang_domain::time::{HOUR, SECOND, Timestamp};
+use mashang_domain::time::{HOUR, MINUTE, SECOND, Timestamp};
 use mashang_entity::alert;
+use mashang_infra::db::WriteTx;
 use mashang_infra::queue::{Priority, Task};
 use mashang_infra::store;
 use mashang_infra::store::notice::{Made, Range, RungRow, Rungs};
@@ -53,6 +54,7 @@ pub async fn fan_out(core: &Arc<Core>, id: Uuid) -> Result<FanOut, DbErr> {
         next = after?;
     }
     let tx = core.db.begin_write().await?;
+    summarise(core, &tx, &alert).await?;
     store::alert::fanned_out(&*tx, id, core.clock.now()).await?;
     tx.commit().await?;
     if deliveries > 10_000 {
@@ -139,9 +141,7 @@ fn levels(alert: &alert::Model) -> Vec<i16> {
 /// The ladder of each level as rows, with the times at which they are due.
 fn rungs(core: &Core, alert: &alert::Model, now: Timestamp) -> Rungs {
     let settings = &core.settings;
-    let expires_at = alert
-        .expires_at
-        .unwrap_or_else(|| alert.decided_at.unwrap_or(now) + settings.alerts.expires_hours * HOUR);
+    let expires_at = expires_at(core, alert, now);
     let timing = core.timing(expires_at, alert.urgent);
     let mut rows = Vec::new();
     for level in 1..=3 {
@@ -187,13 +187,33 @@ fn kinds(core: &Core, kind: AlertKind, level: i16) -> Vec<RungKind> {
                 Rung::Sms => Some(RungKind::Sms),
                 Rung::Call => Some(RungKind::Call),
                 Rung::CallWithoutReceipt => Some(RungKind::CallWithoutReceipt),
-                // The self-check refuses it as long as citizens have no address.
-                Rung::Email => Some(RungKind::Email),
+                // Officials get it, see `summarise`.
+                Rung::Email => None,
                 // The sweep puts people on the list.
                 Rung::WorkList => None,
             })
             .collect(),
     }
+}
+
+/// Makes the summaries that the officials of the alert's division get by e-mail, where a ladder of the alert has that rung.
+async fn summarise(core: &Core, tx: &WriteTx, alert: &alert::Model) -> Result<(), DbErr> {
+    let settings = &core.settings.alerts;
+    let wanted = levels(alert).iter().any(|level| settings.ladder(*level).contains(&Rung::Email));
+    if alert.kind != AlertKind::Warning || !wanted {
+        return Ok(());
+    }
+    let now = core.clock.now();
+    let due_at = now + settings.email_after_minutes * MINUTE;
+    let letters = store::summary::add(&**tx, alert, due_at, expires_at(core, alert, now), now).await?;
+    tracing::info!(alert.id = %alert.id, letters, "summaries for officials");
+    Ok(())
+}
+
+/// Until when the alert may be sent.
+fn expires_at(core: &Core, alert: &alert::Model, now: Timestamp) -> Timestamp {
+    let hours = core.settings.alerts.expires_hours;
+    alert.expires_at.unwrap_or_else(|| alert.decided_at.unwrap_or(now) + hours * HOUR)
 }
 
 /// The template of a level: the one the alert names (`{"3": "exposure_3", ..}` by id), else the first that serves it.

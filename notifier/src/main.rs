@@ -83,6 +83,7 @@ fn settings(file: Option<&Path>) -> anyhow::Result<Arc<Settings>> {
     if settings.production() && settings.gateways.is_empty() {
         refusals.push("gateways = []: the notifier of a production needs at least one".to_owned());
     }
+    refusals.extend(mashang_notifier::check::summary_without_gateway(&settings));
     if !refusals.is_empty() {
         bail!("配置被拒绝 · the settings are refused:\n  {}", refusals.join("\n  "));
     }

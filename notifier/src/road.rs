@@ -44,6 +44,7 @@ impl Road {
     pub(crate) fn new(gateway: Arc<dyn Gateway>, usage: Usage) -> Arc<Self> {
         let pace = Pace::new(gateway.terms().rate_per_second);
         let Usage { weight, timeout, tasks, caps } = usage;
+        gauges(gateway.name(), 1.0, pace.rate());
         Arc::new(Self {
             gateway,
             timeout,
@@ -94,11 +95,7 @@ impl Road {
             Turn::None => {}
         }
         self.adapt(outcomes);
-        let name = || self.name().to_owned();
-        let open = f64::from(u8::from(share > 0.0));
-        metrics::gauge!("mashang_gateway_open", "gateway" => name()).set(open);
-        metrics::gauge!("mashang_gateway_share", "gateway" => name()).set(share);
-        metrics::gauge!("mashang_gateway_rate", "gateway" => name()).set(self.pace.rate());
+        gauges(self.name(), share, self.pace.rate());
     }
 
     fn adapt(&self, outcomes: &[Outcome]) {
@@ -116,4 +113,12 @@ impl Road {
     fn health(&self) -> MutexGuard<'_, Health> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The part of its share that a gateway gets now, and its calls a second.
+fn gauges(name: &str, share: f64, rate: f64) {
+    let open = f64::from(u8::from(share > 0.0));
+    metrics::gauge!("mashang_gateway_open", "gateway" => name.to_owned()).set(open);
+    metrics::gauge!("mashang_gateway_share", "gateway" => name.to_owned()).set(share);
+    metrics::gauge!("mashang_gateway_rate", "gateway" => name.to_owned()).set(rate);
 }

@@ -74,11 +74,13 @@ async fn step(
     failed: &mut usize,
     work: impl Future<Output = Result<usize, DbErr>>,
 ) -> usize {
+    let failures = metrics::counter!("mashang_sweep_failures_total", "step" => name);
+    failures.increment(0);
     match work.await {
         Ok(n) => n,
         Err(error) => {
             *failed += 1;
-            metrics::counter!("mashang_sweep_failures_total", "step" => name).increment(1);
+            failures.increment(1);
             tracing::warn!(step = name, %error, "a step of the sweep failed");
             0
         }
@@ -238,6 +240,8 @@ fn report(depth: &[StreamDepth]) {
         metrics::gauge!("mashang_queue_taken", "stream" => name).set(stream.pending as f64);
         let oldest = stream.oldest_ms.unwrap_or(0) as f64 / 1_000.0;
         metrics::gauge!("mashang_queue_oldest_seconds", "stream" => name).set(oldest);
+        let held = stream.held_ms.unwrap_or(0) as f64 / 1_000.0;
+        metrics::gauge!("mashang_queue_held_seconds", "stream" => name).set(held);
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn text_of(
     filled(settings, template, row.channel, value)
 }
 
-/// A template with its values; the signature stands in front of what is read.
+/// A template with its values; the signature stands in front of what is read. A letter has both languages.
 pub(crate) fn filled(
     settings: &Settings,
     template: &Template,
@@ -46,8 +46,15 @@ pub(crate) fn filled(
         template.variables.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect();
     let filled = fill(&template.zh, &variables)?;
     let text = match channel {
-        Channel::Sms | Channel::Email => signed(&settings.alerts.signature, &filled),
+        Channel::Sms => signed(&settings.alerts.signature, &filled),
         Channel::Voice => filled,
+        Channel::Email => {
+            format!(
+                "{}\n\n{}\n",
+                signed(&settings.alerts.signature, &filled),
+                fill(&template.en, &variables)?
+            )
+        }
     };
     Ok(Text { variables, text })
 }

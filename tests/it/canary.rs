@@ -1,4 +1,4 @@
-//! Numbers that are planted everywhere a number can go, and then looked for everywhere they must not be.
+//! Numbers, and addresses of staff, that are planted everywhere they can go, and then looked for everywhere they must not be.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,18 +8,25 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use mashang_domain::person::Role;
 use mashang_tests::fake_provider::Fault;
-use mashang_tests::persona::venue_form;
+use mashang_tests::persona::{PASSWORD, venue_form};
 use mashang_tests::private_redis::PrivateRedis;
 use mashang_tests::search::Search;
-use mashang_tests::{Citizen, Client, Form, Reply, Staff, TestApp};
+use mashang_tests::{Citizen, Client, Form, Reply, Staff, TestApp, settings};
 use reqwest::Method;
 use rstest::rstest;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
+use crate::gateways::mail::MailServer;
+
 /// Numbers that begin alike and like nothing else of a test.
 fn canaries() -> Vec<String> {
     (0..1_000).map(|i| format!("154739{:05}", 10_000 + i * 37)).collect()
+}
+
+/// Addresses of staff, likewise.
+fn addresses() -> Vec<String> {
+    (0..20).map(|i| format!("zqmail{i:03}@mail.example.org")).collect()
 }
 
 /// From here on the provider fails for every message: its errors are logged, without the number.
@@ -103,6 +110,27 @@ async fn plant(app: &TestApp, numbers: &[String]) {
     app.anyone().post("/staff/sessions", wrong).await.problem(401, "credentials_invalid");
 }
 
+/// Addresses as an administrator gives them to officials, rightly and wrongly.
+async fn plant_addresses(app: &TestApp, addresses: &[String]) {
+    let admin = app.administrator().await;
+    for (n, address) in addresses.iter().enumerate() {
+        let member = json!({ "username": format!("mail-{n}"), "password": PASSWORD, "role": "official", "email": address });
+        let made = admin.post("/staff", member.clone()).await.ok(201);
+        let path = format!("/staff/{}", made["id"].as_str().unwrap());
+        let changed = admin.patch(&path, json!({ "email": address })).await;
+        let seen = admin.get("/staff?limit=100").await;
+        let again = admin.with("idempotency-key", &format!("mail-{n}")).post("/staff", member).await;
+        let wrong = admin.patch(&path, json!({ "email": format!("{address}@{address}") })).await;
+        let broken = format!("{{\"email\":\"{address}\"").into_bytes();
+        let broken = admin.send_raw(Method::POST, "/staff", Some(("application/json", broken))).await;
+        let guess = json!({ "username": address, "password": address, "totp": address });
+        let guessed = app.anyone().post("/staff/sessions", guess).await;
+        for reply in [changed, seen, again, wrong, broken, guessed] {
+            assert!(!reply.text().contains(&address[..9]), "{}", reply.text());
+        }
+    }
+}
+
 /// Warns everybody but for one, so that their numbers are opened and go out.
 async fn warn(app: &TestApp, numbers: &[String]) {
     let (official, approver) = (app.official("").await, app.approver("").await);
@@ -143,20 +171,20 @@ fn found(search: &Search, places: &[PathBuf]) -> Vec<String> {
     places.iter().flat_map(|place| search.below(place)).collect()
 }
 
-/// Writes one number into each of the places, so that the search is known to see it there.
-async fn plant_in_clear(app: &TestApp, redis: Option<&PrivateRedis>, number: &str) -> Vec<&'static str> {
-    let sql = format!("CREATE TABLE planted (t text); INSERT INTO planted VALUES ('{number}')");
+/// Writes a number and an address into each of the places, so that the search is known to see them there.
+async fn plant_in_clear(app: &TestApp, redis: Option<&PrivateRedis>, text: &str) -> Vec<&'static str> {
+    let sql = format!("CREATE TABLE planted (t text); INSERT INTO planted VALUES ('{text}')");
     app.db().await.execute_unprepared(&sql).await.unwrap();
-    std::fs::write(app.path("tmp/aside"), number).unwrap();
+    std::fs::write(app.path("tmp/aside"), text).unwrap();
     let logs = [app.path("api.log"), app.path("notifier.log")];
     for log in logs.iter().filter(|log| log.exists()) {
-        let text = std::fs::read_to_string(log).unwrap();
-        std::fs::write(log, format!("{text}{number}\n")).unwrap();
+        let before = std::fs::read_to_string(log).unwrap();
+        std::fs::write(log, format!("{before}{text}\n")).unwrap();
     }
     match redis {
         None => vec!["mashang.db-wal", "rows.txt", "tmp/aside", "api.log"],
         Some(redis) => {
-            redis.command(&["SET", "planted", number]).unwrap();
+            redis.command(&["SET", "planted", text]).unwrap();
             vec!["/base/", "/pg_wal/", "rows.txt", "tmp/aside", "api.log", "notifier.log", ".rdb", ".aof"]
         }
     }
@@ -169,22 +197,40 @@ async fn plant_in_clear(app: &TestApp, redis: Option<&PrivateRedis>, number: &st
 async fn no_number_is_written_down_in_clear(#[case] form: Form) {
     let redis = if form == Form::Service { PrivateRedis::start() } else { None };
     let url = redis.as_ref().map(PrivateRedis::url).unwrap_or_default();
-    let settings = [("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn"), ("redis.url", url.as_str())];
-    let Some(app) = TestApp::with(form, &settings).await else { return };
-    let (numbers, redis) = (canaries(), redis.as_ref());
+    let Some(mail) = MailServer::start() else { return };
+    let settings = [
+        ("log.filter", "debug,sqlx=warn,sea_orm=warn,h2=warn"),
+        ("redis.url", url.as_str()),
+        ("alerts.ladder_3", "sms,call,email,work_list"),
+        ("alerts.email_after_minutes", "0"),
+    ];
+    let tables =
+        |url: &str| format!("{}[[gateways]]\n{}", settings::gateways(url), mail.text("smtps", "smtps"));
+    let Some(app) = TestApp::with_gateways(form, &settings, tables).await else { return };
+    let (numbers, addresses, redis) = (canaries(), addresses(), redis.as_ref());
+    plant_addresses(&app, &addresses).await;
     plant(&app, &numbers).await;
     warn(&app, &numbers).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let arrived = app.provider.accepted().into_iter().map(|m| m.phone).collect::<BTreeSet<_>>().len();
     assert!(arrived >= UNLUCKY, "the numbers went out: {arrived}");
-    let search = Search::new(&numbers);
-    let hits = found(&search, &places(&app, redis).await);
-    assert!(hits.is_empty(), "{} hits: {:?}", hits.len(), &hits[..hits.len().min(10)]);
+    let written: BTreeSet<String> =
+        addresses.iter().map(|_| mail.letter()["to"][0].as_str().unwrap().to_owned()).collect();
+    assert_eq!(written.into_iter().collect::<Vec<_>>(), addresses, "every official was written to");
+    let searches = [Search::new(&numbers), Search::new(&addresses)];
+    let there = places(&app, redis).await;
+    for search in &searches {
+        let hits = found(search, &there);
+        assert!(hits.is_empty(), "{} hits: {:?}", hits.len(), &hits[..hits.len().min(10)]);
+    }
     codes_stay_where_they_belong(&app, redis);
-    let expected = plant_in_clear(&app, redis, &numbers[500]).await;
-    let hits = found(&search, &places(&app, redis).await);
-    for place in expected {
-        assert!(hits.iter().any(|hit| hit.contains(place)), "the search is blind in {place}: {hits:?}");
+    let expected = plant_in_clear(&app, redis, &format!("{} {}", numbers[500], addresses[10])).await;
+    let there = places(&app, redis).await;
+    for search in &searches {
+        let hits = found(search, &there);
+        for place in &expected {
+            assert!(hits.iter().any(|hit| hit.contains(place)), "the search is blind in {place}: {hits:?}");
+        }
     }
 }
 

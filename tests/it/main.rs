@@ -1,6 +1,7 @@
 //! Black-box tests. Each file tells of one subject; the harness is the library of this crate.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+mod alarms;
 mod architecture;
 mod authorisation;
 mod bodies;
@@ -13,6 +14,7 @@ mod four_eyes;
 mod gateway_check;
 mod gateways;
 mod kill;
+mod mail_rung;
 mod operation;
 mod operators;
 mod posters;
@@ -23,6 +25,7 @@ mod scan_times;
 mod scans;
 mod schemathesis;
 mod self_check;
+mod self_test;
 mod shutdown;
 mod sign_in;
 mod sign_in_limits;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use data_encoding::{BASE64, HEXLOWER};
-use ed25519_dalek::Signer;
 use mashang_domain::time::Timestamp;
 use mashang_entity::audit as entity;
+use mashang_infra::audit_check;
 use mashang_infra::store::audit::{self, Verdict};
 use mashang_infra::store::staff;
 use uuid::Uuid;
@@ -60,18 +60,17 @@ pub struct SignedHead {
     pub seq: i64,
     pub hash: String,
     pub at: Timestamp,
-    /// Ed25519 over the lines `mashang/audit-head/v1`, seq, hash, at (milliseconds), joined by line feeds.
+    /// See [`audit_check::sign_head`].
     pub signature: String,
     pub public_key: String,
 }
 
 pub async fn head(app: &App) -> Answer<SignedHead> {
     let (seq, hash) = audit::head(app.db.conn()).await?;
-    let (hash, at, key) = (HEXLOWER.encode(&hash), app.clock.now(), app.keys.signing_key());
-    let text = format!("mashang/audit-head/v1\n{seq}\n{hash}\n{}", at.millis());
-    let signature = BASE64.encode(&key.sign(text.as_bytes()).to_bytes());
-    let public_key = BASE64.encode(key.verifying_key().as_bytes());
-    Ok(SignedHead { seq, hash, at, signature, public_key })
+    let at = app.clock.now();
+    let signature = audit_check::sign_head(&app.keys, seq, &hash, at);
+    let public_key = BASE64.encode(app.keys.signing_key().verifying_key().as_bytes());
+    Ok(SignedHead { seq, hash: HEXLOWER.encode(&hash), at, signature, public_key })
 }
 
 /// Walks the whole chain.

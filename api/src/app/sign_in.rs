@@ -88,8 +88,6 @@ fn check_limits(app: &App, recent: &RecentSends, now: Timestamp) -> Answer<()> {
     if recent.phone_failures >= l.code_failures_per_phone_day {
         return Err(Problem::retry(Code::RateLimited, DAY));
     }
-    metrics::gauge!("mashang_login_codes_last_day").set(recent.total as f64);
-    metrics::gauge!("mashang_login_codes_budget").set(l.code_per_day as f64);
     if recent.total as f64 >= l.code_per_day as f64 * l.code_budget_alarm {
         metrics::counter!("mashang_login_code_budget_alarm_total").increment(1);
     }

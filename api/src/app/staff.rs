@@ -1,13 +1,13 @@
 //! Staff: log-in with password and one-time password, and the changes of rights.
 
-use mashang_domain::person::{Actor, Division, Role};
+use mashang_domain::person::{Actor, Division, Email, Role};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::{MINUTE, Timestamp};
 use mashang_entity::staff as entity;
 use mashang_infra::db::Db;
 use mashang_infra::keys::{Field, KeyRing};
 use mashang_infra::store::audit::{self, Act};
-use mashang_infra::store::staff::{self, NewStaff, StaffChange};
+use mashang_infra::store::staff::{self, NewStaff, SealedEmail, StaffChange};
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ pub struct Appointment {
     pub role: Role,
     pub division: Division,
     pub totp: bool,
+    /// Where summaries of alerts go.
+    pub email: Option<Email>,
 }
 
 /// Somebody was added. `totp_url` is for their authenticator and is never shown again.
@@ -44,8 +46,12 @@ pub async fn appoint(
     let password_hash = password::hash(new.password).await?;
     let id = Uuid::now_v7();
     let (totp_sealed, totp_url) = if new.totp { fresh_totp(keys, id, &new.username)? } else { (None, None) };
+    let email = new.email.map(|email| SealedEmail::of(keys, id, &email)).transpose()?;
     let tx = db.begin_write().await?;
-    let detail = json!({ "role": new.role, "division": new.division });
+    let mut detail = json!({ "role": new.role, "division": new.division });
+    if email.is_some() {
+        detail["email"] = json!("set");
+    }
     let row = NewStaff {
         id,
         username: new.username,
@@ -54,6 +60,7 @@ pub async fn appoint(
         key_version: keys.current_version(),
         role: new.role,
         division: new.division,
+        email,
     };
     if !staff::insert(&*tx, row, now).await? {
         return Err(Problem::new(Code::UsernameTaken));
@@ -172,7 +179,7 @@ fn totp_step(
     Ok(step.and_then(|s| i64::try_from(s).ok()))
 }
 
-/// Changes role, division, password or state of a member of staff. Nobody grants above their own role.
+/// Changes role, division, password, address or state of a member of staff. Nobody grants above their own role.
 pub async fn change(app: &App, actor: &Actor, id: Uuid, change: StaffChange) -> Answer<entity::Model> {
     let now = app.clock.now();
     let missing = || Problem::new(Code::NotFound);
@@ -187,6 +194,7 @@ pub async fn change(app: &App, actor: &Actor, id: Uuid, change: StaffChange) -> 
     let detail = json!({
         "role": change.role, "division": change.division, "disabled": change.disabled_at.map(|d| d.is_some()),
         "password": change.password_hash.is_some(),
+        "email": change.email.as_ref().map(|email| if email.is_some() { "set" } else { "removed" }),
     });
     let tx = app.db.begin_write().await?;
     let row = staff::change(&*tx, id, change).await?.ok_or_else(missing)?;

@@ -43,6 +43,7 @@ async fn first_administrator(app: &App) -> anyhow::Result<Option<String>> {
         role: Role::Administrator,
         division: Division::everywhere(),
         totp: false,
+        email: None,
     };
     let appointed =
         staff::appoint(&app.db, &app.keys, &Actor::System("first start"), appointment, app.clock.now()).await;

@@ -45,6 +45,7 @@ impl Service {
         let listening = crate::http::server::start(app.clone())?;
         let handle = listening.server.handle();
         let server = tokio::spawn(listening.server);
+        crate::canary::start(&app, listening.address);
         Ok(Self { app, address: listening.address, receipts, handle, server, _wake_ups: wake_ups })
     }
 

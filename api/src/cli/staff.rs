@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use mashang_config::Settings;
-use mashang_domain::person::{Actor, Division, Role};
+use mashang_domain::person::{Actor, Division, Email, Role};
 
 use super::say;
 use crate::app::staff::{self, Appointment};
@@ -26,6 +26,9 @@ pub(super) struct Add {
     /// Division code (GB/T 2260); everywhere when absent.
     #[arg(long, default_value = "")]
     division: String,
+    /// Work address, for summaries of alerts.
+    #[arg(long, value_parser = Email::parse)]
+    email: Option<Email>,
     /// File with the password; 12 to 128 characters.
     #[arg(long)]
     password_file: PathBuf,
@@ -50,6 +53,7 @@ pub(super) async fn run(settings: Settings, command: StaffCommand) -> anyhow::Re
         role: add.role,
         division: Division::parse_scope(&add.division)?,
         totp: !add.no_totp,
+        email: add.email.clone(),
     };
     let now = crate::start::clock(&settings).now();
     let appointed = staff::appoint(&db, &keys, &Actor::System("command line"), appointment, now).await;

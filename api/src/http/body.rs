@@ -15,6 +15,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
@@ -177,6 +178,13 @@ fn scrubbed(text: &str) -> String {
     let tail = text.rfind(", expected").map_or("", |at| &text[at..]);
     let end = text[..text.len() - tail.len()].rfind(quote).filter(|b| *b > a);
     end.map_or_else(|| format!("{}…{tail}", &text[..a]), |b| format!("{}…{}", &text[..a], &text[b + 1..]))
+}
+
+/// For a field whose `null` says something: absent is `None`, null is `Some(None)`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -256,6 +256,8 @@ pub(super) struct Delivery {
     id: Uuid,
     alert_id: Option<Uuid>,
     person_id: Option<Uuid>,
+    /// The official whose summary by e-mail this is, in place of a person.
+    staff_id: Option<Uuid>,
     #[schema(example = "138****8000")]
     phone_masked: Option<String>,
     level: i16,
@@ -277,6 +279,7 @@ impl Delivery {
             id: d.id,
             alert_id: d.alert_id,
             person_id: d.person_id,
+            staff_id: d.staff_id,
             phone_masked,
             level: d.level,
             channel: d.channel,

@@ -2,10 +2,12 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
-use mashang_domain::person::{Division, Role};
+use mashang_domain::person::{Division, Email, Role};
+use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
 use mashang_entity::staff as entity;
-use mashang_infra::store::staff::{self as store, StaffChange};
+use mashang_infra::keys::KeyRing;
+use mashang_infra::store::staff::{self as store, SealedEmail, StaffChange};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -14,7 +16,7 @@ use uuid::Uuid;
 use crate::app::{password, staff};
 use crate::error::{Answer, Problem};
 use crate::http::auth::{Staff, may};
-use crate::http::body::Body;
+use crate::http::body::{Body, present};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -31,14 +33,19 @@ struct StaffMember {
     role: Role,
     /// Prefix of GB/T 2260 that bounds what they see; empty = everywhere.
     division: String,
+    /// Where summaries of alerts go.
+    #[schema(example = "z***@example.cn")]
+    email_masked: Option<String>,
     created_at: Timestamp,
     disabled_at: Option<Timestamp>,
 }
 
-impl From<entity::Model> for StaffMember {
-    fn from(s: entity::Model) -> Self {
+impl StaffMember {
+    fn of(keys: &KeyRing, s: entity::Model) -> Answer<Self> {
+        let email = store::email_of(keys, &s, Purpose::Administration)?;
         let entity::Model { id, username, role, division, created_at, disabled_at, .. } = s;
-        Self { id, username, role, division, created_at, disabled_at }
+        let email_masked = email.map(|email| email.masked());
+        Ok(Self { id, username, role, division, email_masked, created_at, disabled_at })
     }
 }
 
@@ -66,8 +73,8 @@ async fn log_in(app: web::Data<App>, body: Body<LogIn>) -> Answer<HttpResponse> 
     let body = body.read().await?;
     let LogIn { username, password, totp } = body.value;
     let (opened, member) = staff::log_in(&app, &username, password, totp.as_deref()).await?;
-    let answer =
-        StaffSession { access_token: opened.token, expires_at: opened.expires_at, staff: member.into() };
+    let staff = StaffMember::of(&app.keys, member)?;
+    let answer = StaffSession { access_token: opened.token, expires_at: opened.expires_at, staff };
     Ok(HttpResponse::Created().json(answer))
 }
 
@@ -82,7 +89,9 @@ async fn list_staff(
 ) -> Answer<web::Json<Page<StaffMember>>> {
     let limit = page.limit()?;
     let rows = store::page(app.db.conn(), &me.division, page.after_id()?, limit + 1).await?;
-    Ok(web::Json(Page::of(rows.into_iter().map(StaffMember::from).collect(), limit, |s| cursor(s.id))))
+    let members: Vec<StaffMember> =
+        rows.into_iter().map(|s| StaffMember::of(&app.keys, s)).collect::<Answer<_>>()?;
+    Ok(web::Json(Page::of(members, limit, |s| cursor(s.id))))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -94,6 +103,9 @@ struct NewMember {
     role: Role,
     /// Division code; everywhere when absent.
     division: Option<String>,
+    /// Work address, for summaries of alerts. Shown masked ever after.
+    #[schema(value_type = Option<String>, example = "zhang@example.cn")]
+    email: Option<Email>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -125,6 +137,7 @@ async fn add_staff(
         role: new.role,
         division,
         totp: true,
+        email: new.email,
     };
     idempotency::once(app, &request, &actor.id(), &body.sent, move |app| async move {
         let added = staff::appoint(&app.db, &app.keys, &actor, appointment, app.clock.now()).await?;
@@ -145,6 +158,10 @@ struct MemberChange {
     division: Option<String>,
     disabled: Option<bool>,
     password: Option<String>,
+    /// Null takes the address away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "zhang@example.cn")]
+    email: Option<Option<Email>>,
 }
 
 /// Change a member of staff
@@ -160,7 +177,7 @@ async fn change_staff(
     body: Body<MemberChange>,
 ) -> Answer<web::Json<StaffMember>> {
     let body = body.read().await?;
-    let MemberChange { role, division, disabled, password } = body.value;
+    let MemberChange { role, division, disabled, password, email } = body.value;
     let password_hash = match password {
         Some(p) => Some(password::hash(p).await?),
         None => None,
@@ -170,6 +187,12 @@ async fn change_staff(
         division: division.as_deref().map(|d| parse_division(Some(d))).transpose()?,
         disabled_at: disabled.map(|yes| yes.then(|| app.clock.now())),
         password_hash,
+        email: match email {
+            Some(Some(email)) => Some(Some(SealedEmail::of(&app.keys, *id, &email)?)),
+            Some(None) => Some(None),
+            None => None,
+        },
     };
-    staff::change(&app, &me.actor(), *id, change).await.map(|s| web::Json(s.into()))
+    let member = staff::change(&app, &me.actor(), *id, change).await?;
+    StaffMember::of(&app.keys, member).map(web::Json)
 }

@@ -6,7 +6,7 @@ use mashang_domain::person::Phone;
 use mashang_domain::venue::profile::position;
 use mashang_domain::venue::{Address, Category, DivisionCode, ProfileError, VenueName, VenueState};
 use mashang_infra::store::venue::VenueChange;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use super::venue_view::{Venue, VenueSummary};
 use crate::app::venue::{self, Registration};
 use crate::error::{Answer, Problem};
 use crate::http::auth::{Anyone, Citizen};
-use crate::http::body::Body;
+use crate::http::body::{Body, present};
 use crate::http::idempotency;
 use crate::http::page::{Page, PageQuery, cursor};
 use crate::http::server::ProblemBody;
@@ -149,10 +149,6 @@ struct VenueEdit {
 }
 
 /// Tells a field that is null from one that is absent.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 impl VenueEdit {
     fn change(self) -> Answer<VenueChange> {
         let together = |e: ProfileError| Problem::field("lat", "invalid", e.to_string());

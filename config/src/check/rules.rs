@@ -1,7 +1,7 @@
 //! How long data is kept, and the numbers of scans, traces, alerts and dispatch.
 
 use super::Checker;
-use crate::{Rung, Settings};
+use crate::{Rung, SUMMARY, Settings};
 
 pub(super) fn retention(c: &mut Checker, s: &Settings) {
     let r = &s.retention;
@@ -53,7 +53,15 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
         }
     }
     c.within("alerts.expires_hours", s.alerts.expires_hours, 1, 168);
+    c.within("alerts.email_after_minutes", s.alerts.email_after_minutes, 0, 1440);
     c.within("alerts.quiet_hours_per_person", s.alerts.quiet_hours_per_person, 0, 168);
+    let canary = &s.canary;
+    if canary.every_minutes != 0 {
+        c.within("canary.every_minutes", canary.every_minutes, 5, 1440);
+        let digits = canary.phone.strip_prefix('+').unwrap_or(&canary.phone);
+        let number = (8..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        c.refuse_if(!number, "canary.phone", "(hidden)", "the self-test needs a number of its own");
+    }
     c.within("dispatch.voice_from_hour", s.dispatch.voice_from_hour, 0, 23);
     c.within("dispatch.voice_until_hour", s.dispatch.voice_until_hour, 1, 24);
     c.refuse_if(
@@ -88,11 +96,32 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
             "work_list",
             "comes after all other rungs: it is for those whom they did not reach",
         );
+        let email = ladder.contains(&Rung::Email);
         c.refuse_if(
-            ladder.contains(&Rung::Email),
+            email && !ladder.iter().any(|rung| reaches_people(*rung)),
             key,
             "email",
-            "citizens have a phone number only; e-mail is for staff",
+            "e-mail tells officials only: needs a rung by which people are warned",
         );
+        c.refuse_if(
+            email && !s.has_email_gateway(),
+            key,
+            "email",
+            "needs a gateway of kind email, and there is none",
+        );
+        c.refuse_if(
+            email && !s.templates.iter().any(|t| t.key == SUMMARY),
+            key,
+            "email",
+            "needs a template with key = \"summary\"",
+        );
+    }
+}
+
+/// Whether the people of the alert hear of it by this rung.
+const fn reaches_people(rung: Rung) -> bool {
+    match rung {
+        Rung::Sms | Rung::Call | Rung::CallWithoutReceipt => true,
+        Rung::Email | Rung::WorkList => false,
     }
 }

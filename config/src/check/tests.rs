@@ -72,6 +72,8 @@ fn each_bad_setting_is_refused_by_name() {
         ("TRACE__MIN_OVERLAP_SECONDS", "0", "trace.min_overlap_seconds"),
         ("ALERTS__EXPIRES_HOURS", "0", "alerts.expires_hours"),
         ("ALERTS__LADDER_1", "email", "alerts.ladder_1"),
+        ("ALERTS__LADDER_1", "sms,email", "alerts.ladder_1"),
+        ("ALERTS__EMAIL_AFTER_MINUTES", "2000", "alerts.email_after_minutes"),
         ("ALERTS__LADDER_2", "sms,sms", "alerts.ladder_2"),
         ("ALERTS__LADDER_2", "work_list,sms", "alerts.ladder_2"),
         ("ALERTS__LADDER_3", "work_list", "alerts.ladder_3"),
@@ -80,6 +82,8 @@ fn each_bad_setting_is_refused_by_name() {
         ("DISPATCH__ASK_PER_SECOND", "5000", "dispatch.ask_per_second"),
         ("NOTIFIER__PUBLIC_URL", "https://x/", "notifier.public_url"),
         ("DISPATCH__JITTER", "2", "dispatch.jitter"),
+        ("CANARY__EVERY_MINUTES", "1", "canary.every_minutes"),
+        ("CANARY__EVERY_MINUTES", "5", "canary.phone"),
     ];
     for (key, value, named) in table {
         let found = refusals("", &[(&format!("MASHANG__{key}"), value)]);

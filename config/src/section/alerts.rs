@@ -68,7 +68,7 @@ pub enum Rung {
     Call,
     /// A call when no receipt came in `alerts.call_after_minutes`.
     CallWithoutReceipt,
-    /// An e-mail, for those who have an address.
+    /// A summary of the alert by e-mail, to the officials of its division.
     Email,
     /// Who was not reached by any other rung is seen to by officials.
     WorkList,
@@ -80,6 +80,7 @@ pub struct Alerts {
     pub expires_hours: i64,
     pub quiet_hours_per_person: i64,
     pub call_after_minutes: i64,
+    pub email_after_minutes: i64,
     pub ladder_3: Vec<Rung>,
     pub ladder_2: Vec<Rung>,
     pub ladder_1: Vec<Rung>,
@@ -96,6 +97,9 @@ impl Alerts {
         }
     }
 }
+
+/// The key of the template that officials get by e-mail.
+pub const SUMMARY: &str = "summary";
 
 /// A pre-approved text.
 #[derive(Debug, Clone, Deserialize)]

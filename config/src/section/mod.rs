@@ -6,8 +6,8 @@ mod process;
 mod rules;
 mod storage;
 
-pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, Template};
+pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, SUMMARY, Template};
 pub use limits::{Limits, Sessions};
-pub use process::{Development, Http, Log, LogFormat, Operation, Posters};
+pub use process::{Canary, Development, Http, Log, LogFormat, Operation, Posters};
 pub use rules::{Categories, CategorySettings, Scans, Trace, Venues};
 pub use storage::{Database, Keys, Redis, Retention};

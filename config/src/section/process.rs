@@ -47,6 +47,16 @@ pub struct Log {
     pub filter: String,
 }
 
+/// The self-test.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    /// 0 = off.
+    pub every_minutes: i64,
+    /// A number that belongs to the operator and to nobody who uses the system.
+    pub phone: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Development {

@@ -11,7 +11,7 @@ pub const GENESIS: [u8; 32] = [0; 32];
 crate::macros::words! {
     /// Why somebody's data was touched. There is no look-up without one.
     Purpose {
-        SignIn = "sign_in", Case = "case", Trace = "trace", Alert = "alert", VenueCare = "venue_care", GateCheck = "gate_check",
+        SignIn = "sign_in", Case = "case", Trace = "trace", Alert = "alert", Notify = "notify", VenueCare = "venue_care", GateCheck = "gate_check",
         Import = "import", OwnRequest = "own_request", Administration = "administration", Retention = "retention", Destruction = "destruction",
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::Kinds;
+use crate::lifecycle::Heartbeat;
 use crate::redis::{RedisFailure, RedisPools};
 
 /// A subscription that has been quiet for so long is asked for a sign of life.
@@ -38,11 +39,11 @@ impl Announcements {
     }
 
     /// Listens for ever, over all losses of the connection.
-    pub(super) async fn listen(&self, kinds: &Kinds) {
+    pub(super) async fn listen(&self, kinds: &Kinds, heartbeat: &Heartbeat) {
         let mut pause = FIRST_PAUSE;
         loop {
             let mut heard = false;
-            let lost = self.listen_once(kinds, &mut heard).await;
+            let lost = self.listen_once(kinds, heartbeat, &mut heard).await;
             pause = if heard { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             let reason = lost.map_or_else(|e| e.to_string(), |()| "it was closed".to_owned());
             tracing::warn!(reason, "cached values may be stale until they expire: the subscription is lost");
@@ -50,13 +51,19 @@ impl Announcements {
         }
     }
 
-    async fn listen_once(&self, kinds: &Kinds, heard: &mut bool) -> Result<(), RedisFailure> {
+    async fn listen_once(
+        &self,
+        kinds: &Kinds,
+        heartbeat: &Heartbeat,
+        heard: &mut bool,
+    ) -> Result<(), RedisFailure> {
         let limit = self.redis.response_timeout();
         let (mut sink, mut messages) = self.redis.subscriber().await?.split();
         timeout(limit, sink.subscribe(&self.channel)).await.map_err(|_| RedisFailure::TimedOut)??;
         kinds.forget_all();
         *heard = true;
         loop {
+            heartbeat.beat();
             match timeout(QUIET, messages.next()).await {
                 Ok(Some(message)) => obey(kinds, &message),
                 Ok(None) => return Ok(()),

@@ -11,12 +11,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::announcements::Announcements;
 pub use self::entries::Cache;
 use self::entries::Forget;
+use crate::lifecycle::Lifecycle;
 use crate::redis::RedisPools;
 
 /// All caches of a process and its connection with those of the others. Clones share them.
@@ -79,10 +79,11 @@ impl Caches {
         }
     }
 
-    /// Drops what other processes announce, until `stop`.
-    pub async fn listen(self, stop: CancellationToken) {
+    /// Drops what other processes announce, until the soft stop.
+    pub async fn listen(self, life: Lifecycle) {
         if let Some(announcements) = &self.announcements {
-            stop.run_until_cancelled(announcements.listen(&self.kinds)).await;
+            let heartbeat = life.heartbeat("announcements");
+            life.soft.run_until_cancelled(announcements.listen(&self.kinds, &heartbeat)).await;
         }
     }
 }

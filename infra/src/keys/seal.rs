@@ -5,7 +5,7 @@
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use mashang_domain::person::Phone;
+use mashang_domain::person::{Email, Phone};
 use mashang_domain::protection::audit::Purpose;
 use rand::TryRng;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ pub enum Field {
     VenueContact,
     CaseNote,
     StaffTotp,
+    StaffEmail,
     IdempotentAnswer,
 }
 
@@ -32,6 +33,7 @@ impl Field {
             Field::VenueContact => "venue.contact",
             Field::CaseNote => "infection_case.note",
             Field::StaffTotp => "staff.totp",
+            Field::StaffEmail => "staff.email",
             Field::IdempotentAnswer => "idempotency.response",
         }
     }
@@ -91,6 +93,22 @@ impl KeyRing {
     ) -> Result<Phone, SealError> {
         let bytes = self.open_sealed(field, row, version, sealed, purpose)?;
         String::from_utf8(bytes).ok().and_then(Phone::from_stored).ok_or(SealError::Broken)
+    }
+
+    /// Seals the address of a member of staff.
+    pub fn seal_email(&self, staff: Uuid, email: &Email) -> Result<Vec<u8>, SealError> {
+        self.seal(Field::StaffEmail, staff, email.reveal().as_bytes())
+    }
+
+    pub fn open_email(
+        &self,
+        staff: Uuid,
+        version: i32,
+        sealed: &[u8],
+        purpose: Purpose,
+    ) -> Result<Email, SealError> {
+        let bytes = self.open_sealed(Field::StaffEmail, staff, version, sealed, purpose)?;
+        String::from_utf8(bytes).ok().and_then(|text| Email::parse(&text).ok()).ok_or(SealError::Broken)
     }
 
     fn cipher(&self, version: i32) -> Result<Aes256GcmSiv, SealError> {

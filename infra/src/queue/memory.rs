@@ -134,14 +134,18 @@ impl Lane {
         taken
     }
 
-    fn depth(&self, priority: Priority, now: Instant) -> StreamDepth {
+    fn depth(&self, priority: Priority, lease: Duration, now: Instant) -> StreamDepth {
         let firsts = [self.waiting.values().next(), self.held.values().next()];
         let oldest = firsts.into_iter().flatten().map(|e| now.duration_since(e.pushed_at)).max();
+        let held = self.leases.iter().find(|(_, id)| self.held.contains_key(id));
+        let held = held.map(|(end, _)| (now + lease).saturating_duration_since(*end));
+        let millis = |age: Duration| u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         StreamDepth {
             priority,
             waiting: self.waiting.len(),
             pending: self.held.len(),
-            oldest_ms: oldest.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            oldest_ms: oldest.map(millis),
+            held_ms: held.map(millis),
         }
     }
 }
@@ -182,7 +186,7 @@ impl Queue for MemoryQueue {
     async fn depth(&self) -> Result<Vec<StreamDepth>, QueueError> {
         let now = Instant::now();
         let mut lanes = self.lanes();
-        Ok(Priority::ALL.map(|priority| lanes.of(priority).depth(priority, now)).to_vec())
+        Ok(Priority::ALL.map(|priority| lanes.of(priority).depth(priority, self.lease, now)).to_vec())
     }
 }
 

@@ -36,6 +36,8 @@ pub struct StreamDepth {
     pub pending: usize,
     /// Age in milliseconds of the oldest entry that is not done.
     pub oldest_ms: Option<u64>,
+    /// Milliseconds since the longest held of the taken entries was handed out; `None` when none is taken.
+    pub held_ms: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]

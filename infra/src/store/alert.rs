@@ -47,12 +47,12 @@ pub async fn to_fan_out(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Uui
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// `sending -> done` for alerts that are fanned out and have nothing open left.
+/// `sending -> done` for alerts that are fanned out and have nothing open left; the summaries of officials are not waited for.
 pub async fn finish_settled(db: &impl ConnectionTrait, now: Timestamp) -> Result<u64, DbErr> {
     let raw = Raw::new(db, "UPDATE alert SET state = 'done', done_at = ").bind(now);
     let raw = raw.sql(
         " WHERE state = 'sending' AND fanned_out_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM delivery d \
-         WHERE d.alert_id = alert.id AND d.stage = 0)",
+         WHERE d.alert_id = alert.id AND d.staff_id IS NULL AND d.stage = 0)",
     );
     Ok(db.execute_raw(raw.done()).await?.rows_affected())
 }
@@ -126,13 +126,14 @@ impl Progress {
     }
 }
 
-/// Counts the deliveries of an alert by state, and the seconds from its approval to the last accepted and the last
+/// Counts the deliveries of an alert to people (not those to its officials) by state, and the seconds from its approval to the last accepted and the last
 /// settled by a receipt.
 pub async fn progress(db: &impl ConnectionTrait, alert: &alert::Model) -> Result<Progress, DbErr> {
     let raw = Raw::new(
         db,
         "SELECT state, count(*) AS n, max(accepted_at) AS accepted, max(settled_at) AS settled, \
-         CAST(sum(possible_duplicates) AS bigint) AS duplicates FROM delivery WHERE alert_id = ",
+         CAST(sum(possible_duplicates) AS bigint) AS duplicates FROM delivery \
+         WHERE staff_id IS NULL AND alert_id = ",
     );
     let rows = db.query_all_raw(raw.bind(alert.id).sql(" GROUP BY state").done()).await?;
     let mut progress = Progress::default();

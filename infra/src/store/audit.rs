@@ -113,8 +113,18 @@ pub enum Verdict {
 
 /// Walks the whole chain in pages.
 pub async fn verify(db: &impl ConnectionTrait) -> Result<Verdict, DbErr> {
+    let from = anchor(db).await?;
+    follow(db, from, &|| ()).await
+}
+
+/// Walks the chain from behind an entry that was checked before, and calls `page_read` after every page.
+pub(crate) async fn follow(
+    db: &impl ConnectionTrait,
+    from: (i64, Vec<u8>),
+    page_read: &impl Fn(),
+) -> Result<Verdict, DbErr> {
     const PAGE: u64 = 5_000;
-    let (mut seq, mut previous) = anchor(db).await?;
+    let (mut seq, mut previous) = from;
     let mut entries = 0;
     loop {
         let page = audit::Entity::find()
@@ -123,6 +133,7 @@ pub async fn verify(db: &impl ConnectionTrait) -> Result<Verdict, DbErr> {
             .limit(PAGE)
             .all(db)
             .await?;
+        page_read();
         if page.is_empty() {
             return Ok(Verdict::Intact { entries, head: previous });
         }
@@ -149,14 +160,27 @@ pub async fn verify_with_head(
     if noted_seq <= anchor || matches!(verdict, Verdict::Broken { .. }) {
         return Ok(verdict);
     }
-    let noted = audit::Entity::find_by_id(noted_seq).one(db).await?;
-    Ok(match noted {
-        Some(row) if row.hash == noted_hash => verdict,
-        Some(_) => {
-            Verdict::Broken { seq: noted_seq, reason: "this is not the entry that was noted as the head" }
-        }
-        None => Verdict::Broken { seq: noted_seq, reason: "the log ends before the head that was noted" },
-    })
+    Ok(missing_head(db, noted_seq, noted_hash).await?.unwrap_or(verdict))
+}
+
+/// `None`: the entry that was noted as the head is still there.
+pub(crate) async fn missing_head(
+    db: &impl ConnectionTrait,
+    seq: i64,
+    hash: &[u8],
+) -> Result<Option<Verdict>, DbErr> {
+    let reason = match audit::Entity::find_by_id(seq).one(db).await? {
+        Some(row) if row.hash == hash => return Ok(None),
+        Some(_) => "this is not the entry that was noted as the head",
+        None => "the log ends before the head that was noted",
+    };
+    Ok(Some(Verdict::Broken { seq, reason }))
+}
+
+/// When the newest entry was written; `None` where there is none.
+pub async fn newest_at(db: &impl ConnectionTrait) -> Result<Option<Timestamp>, DbErr> {
+    let newest = audit::Entity::find().select_only().column(audit::Column::At);
+    newest.order_by_desc(audit::Column::Seq).limit(1).into_tuple().one(db).await
 }
 
 fn fault(row: &audit::Model, expected_seq: i64, previous: &[u8]) -> Option<&'static str> {

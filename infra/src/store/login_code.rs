@@ -13,6 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::statement::Raw;
 use crate::keys::{Field, KeyRing, Label, SealError};
 
 /// What is known of a request for a code.
@@ -83,13 +84,12 @@ pub async fn recent(
     };
     let address = keys.keyed_hash(Label::ClientAddress, asker.address.as_bytes());
     let block = keys.keyed_hash(Label::PhoneBlock, asker.phone.block().as_bytes());
-    let total = login_code::Entity::find().filter(since(DAY)).count(tx).await?;
     Ok(RecentSends {
         phone_failures: rows.iter().map(|r| i64::from(r.wrong_tries)).sum(),
         phone: rows.into_iter().map(|r| r.created_at).collect(),
         address: nth_newest(Column::AddressHash.eq(address), asker.per_address_hour).await?,
         block: nth_newest(Column::BlockHash.eq(block), asker.per_block_hour).await?,
-        total: i64::try_from(total).unwrap_or(i64::MAX),
+        total: last_day(tx, now).await?,
     })
 }
 
@@ -175,6 +175,45 @@ pub async fn attempt(
         .into_iter()
         .next()
         .map_or(Try::Over, |row| Try::Wrong { tries_left: max_tries - row.wrong_tries }))
+}
+
+/// What became of the codes of an hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hour {
+    pub sent: i64,
+    /// Those that were used.
+    pub verified: i64,
+    /// Unused ones of the block of 10,000 numbers, and of the client address, that has most.
+    pub most_unverified_of_block: i64,
+    pub most_unverified_of_address: i64,
+}
+
+/// The codes of the last hour whose life is over: `ttl` milliseconds long, so each of them had its chance.
+pub async fn hour(db: &impl ConnectionTrait, ttl: i64, now: Timestamp) -> Result<Hour, DbErr> {
+    let window = |raw: Raw| {
+        let raw = raw.sql(" FROM login_code WHERE created_at > ").bind(now - ttl - HOUR);
+        raw.sql(" AND created_at <= ").bind(now - ttl)
+    };
+    let most = |raw: Raw, by: &str| {
+        let raw = window(raw.sql("(SELECT max(n) FROM (SELECT count(*) AS n"));
+        raw.sql(&format!(" AND used_at IS NULL GROUP BY {by}) AS g)"))
+    };
+    let raw = most(Raw::new(db, "SELECT count(*) AS sent, count(used_at) AS verified, "), "block_hash");
+    let raw = most(raw.sql(" AS block, "), "address_hash").sql(" AS address");
+    let Some(row) = db.query_one_raw(window(raw).done()).await? else { return Ok(Hour::default()) };
+    Ok(Hour {
+        sent: row.try_get("", "sent")?,
+        verified: row.try_get("", "verified")?,
+        most_unverified_of_block: row.try_get::<Option<i64>>("", "block")?.unwrap_or(0),
+        most_unverified_of_address: row.try_get::<Option<i64>>("", "address")?.unwrap_or(0),
+    })
+}
+
+/// Codes of the whole system in the last 24 hours.
+pub async fn last_day(db: &impl ConnectionTrait, now: Timestamp) -> Result<i64, DbErr> {
+    let count =
+        login_code::Entity::find().filter(login_code::Column::CreatedAt.gt(now - DAY)).count(db).await?;
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 #[derive(FromQueryResult)]

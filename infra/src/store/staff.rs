@@ -1,6 +1,7 @@
 //! Members of staff.
 
-use mashang_domain::person::{Division, Role};
+use mashang_domain::person::{Division, Email, Role};
+use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
 use mashang_entity::staff;
 use sea_orm::sea_query::ExprTrait;
@@ -9,6 +10,8 @@ use sea_orm::{
     QueryOrder, QuerySelect, SqlErr, sea_query::Expr,
 };
 use uuid::Uuid;
+
+use crate::keys::{KeyRing, SealError};
 
 /// A member of staff to be added.
 pub struct NewStaff {
@@ -19,10 +22,31 @@ pub struct NewStaff {
     pub key_version: i32,
     pub role: Role,
     pub division: Division,
+    pub email: Option<SealedEmail>,
+}
+
+/// An address as its columns hold it.
+#[derive(Debug, Clone)]
+pub struct SealedEmail {
+    pub sealed: Vec<u8>,
+    pub key_version: i32,
+}
+
+impl SealedEmail {
+    pub fn of(keys: &KeyRing, staff: Uuid, email: &Email) -> Result<Self, SealError> {
+        Ok(Self { sealed: keys.seal_email(staff, email)?, key_version: keys.current_version() })
+    }
+}
+
+/// The address of a member of staff; `None` when they have none.
+pub fn email_of(keys: &KeyRing, member: &staff::Model, purpose: Purpose) -> Result<Option<Email>, SealError> {
+    let columns = member.email_sealed.as_deref().zip(member.email_key_version);
+    columns.map(|(sealed, version)| keys.open_email(member.id, version, sealed, purpose)).transpose()
 }
 
 /// Adds a member of staff; `false` when the user name is taken.
 pub async fn insert(tx: &impl ConnectionTrait, new: NewStaff, now: Timestamp) -> Result<bool, DbErr> {
+    let (email_sealed, email_key_version) = columns(new.email);
     let row = staff::ActiveModel {
         id: Set(new.id),
         username: Set(new.username),
@@ -32,6 +56,8 @@ pub async fn insert(tx: &impl ConnectionTrait, new: NewStaff, now: Timestamp) ->
         totp_last_step: Set(None),
         role: Set(new.role),
         division: Set(new.division.prefix().to_owned()),
+        email_sealed: Set(email_sealed),
+        email_key_version: Set(email_key_version),
         failures: Set(0),
         locked_until: Set(None),
         created_at: Set(now),
@@ -42,6 +68,10 @@ pub async fn insert(tx: &impl ConnectionTrait, new: NewStaff, now: Timestamp) ->
         Err(e) if matches!(e.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
         Err(e) => Err(e),
     }
+}
+
+fn columns(email: Option<SealedEmail>) -> (Option<Vec<u8>>, Option<i32>) {
+    email.map(|email| (email.sealed, email.key_version)).unzip()
 }
 
 pub async fn by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<staff::Model>, DbErr> {
@@ -131,6 +161,8 @@ pub struct StaffChange {
     pub division: Option<Division>,
     pub disabled_at: Option<Option<Timestamp>>,
     pub password_hash: Option<String>,
+    /// `Some(None)` takes the address away.
+    pub email: Option<Option<SealedEmail>>,
 }
 
 pub async fn change(
@@ -152,6 +184,10 @@ pub async fn change(
     }
     if let Some(hash) = change.password_hash {
         row.password_hash = Set(hash);
+    }
+    if let Some(email) = change.email {
+        let (sealed, version) = columns(email);
+        (row.email_sealed, row.email_key_version) = (Set(sealed), Set(version));
     }
     if row.is_changed() { row.update(tx).await.map(Some) } else { by_id(tx, id).await }
 }

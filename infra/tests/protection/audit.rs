@@ -17,7 +17,7 @@ on_both!(
 
 const ENTRIES: i64 = 40;
 
-async fn append(bench: &Bench, n: i64) {
+pub(crate) async fn append(bench: &Bench, n: i64) {
     let tx = bench.db.begin_write().await.unwrap();
     let act = Act {
         actor: &Actor::System("test"),
@@ -36,7 +36,7 @@ async fn verdict(bench: &Bench) -> Verdict {
     audit::verify(bench.db.conn()).await.unwrap()
 }
 
-async fn disarm(bench: &Bench) {
+pub(crate) async fn disarm(bench: &Bench) {
     if bench.db.is_postgres() {
         return bench.run("ALTER TABLE audit DISABLE TRIGGER ALL").await;
     }

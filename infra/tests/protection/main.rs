@@ -5,6 +5,7 @@
 mod support;
 
 mod audit;
+mod audit_check;
 mod bench;
 mod destruction;
 mod retention;

@@ -1,7 +1,7 @@
 //! Whether every text we may have to send has a gateway that can send it.
 
 use mashang_config::gateway::{GatewayKind, GatewaySettings};
-use mashang_config::{Rung, Settings};
+use mashang_config::{Rung, SUMMARY, Settings};
 use mashang_domain::delivery::Channel;
 
 /// The template keys that a gateway has no code for.
@@ -31,7 +31,7 @@ pub(super) fn missing<'a>(settings: &'a Settings, table: &GatewaySettings, chann
     missing
 }
 
-/// The keys of the texts that this channel has to send: all of them by SMS, those of the ladders' calls by voice, and none
+/// The keys of the texts that this channel has to send: all that people get by SMS, those of the ladders' calls by voice, and none
 /// for certain by e-mail.
 fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
     let calls = |level: &i16| {
@@ -44,7 +44,7 @@ fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
         .templates
         .iter()
         .filter(|template| match channel {
-            Channel::Sms => true,
+            Channel::Sms => template.key != SUMMARY,
             Channel::Voice => template.levels.iter().any(calls),
             Channel::Email => false,
         })

@@ -6,7 +6,7 @@ mod trial;
 use std::slice;
 
 use mashang_config::gateway::GatewaySettings;
-use mashang_config::{Refusal, Settings};
+use mashang_config::{Refusal, Rung, Settings};
 use secrecy::ExposeSecret;
 
 pub use trial::{Trial, send};
@@ -39,6 +39,13 @@ impl Findings {
     }
 }
 
+/// Why summaries would go nowhere: a ladder has the rung `email`, and this notifier has no gateways at all.
+pub fn summary_without_gateway(settings: &Settings) -> Option<String> {
+    let wanted = (1..=3).any(|level| settings.alerts.ladder(level).contains(&Rung::Email));
+    let why = "alerts.ladder = email: needs a gateway of kind email, and gateways = []";
+    (wanted && settings.gateways.is_empty()).then(|| why.to_owned())
+}
+
 /// Looks at every gateway of the settings.
 pub fn gateways(settings: &Settings) -> Findings {
     let mut refusals = mashang_config::check::check(settings);
@@ -46,6 +53,7 @@ pub fn gateways(settings: &Settings) -> Findings {
     if settings.gateways.is_empty() && settings.production() {
         findings.others.push("gateways = []: the notifier of a production needs at least one".to_owned());
     }
+    findings.others.extend(summary_without_gateway(settings));
     for table in &settings.gateways {
         let prefix = format!("gateways.{}.", table.name);
         let (own, rest): (Vec<Refusal>, Vec<Refusal>) =

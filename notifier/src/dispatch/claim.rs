@@ -1,5 +1,6 @@
 //! The claim: rows are taken, planned, and their attempts committed before any call.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mashang_domain::time::{DAY, Timestamp};
@@ -12,7 +13,7 @@ use sea_orm::DbErr;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::plan::{Facts, Plan, Planner, Sent};
+use crate::plan::{Facts, Plan, Planned, Planner, Sent};
 use crate::service::Core;
 
 /// Claims, plans and writes the attempts, in one transaction. Answers until when calls may be under way.
@@ -26,11 +27,12 @@ pub(super) async fn claim(core: &Core, ids: &[Uuid]) -> Result<(Plan, Instant), 
         now,
         voice_open: core.voice_is_open(now),
     };
-    let rows = store::delivery::claim(&*tx, ids, &terms).await?;
+    let mut rows = store::delivery::claim(&*tx, ids, &terms).await?;
     if rows.is_empty() {
         tx.rollback().await?;
         return Ok((Plan::default(), deadline));
     }
+    word_summaries(&tx, &mut rows).await?;
     let facts = facts(core, &tx, &rows, now).await?;
     let plan = core.planner(now).plan(rows, &facts);
     let attempts: Vec<_> = plan.batches.iter().flat_map(|b| b.attempts.iter().cloned()).collect();
@@ -40,7 +42,34 @@ pub(super) async fn claim(core: &Core, ids: &[Uuid]) -> Result<(Plan, Instant), 
     }
     store::delivery::record(&*tx, core.owner, &plan.settled, now).await?;
     tx.commit().await?;
+    count(&plan);
     Ok((plan, deadline))
+}
+
+/// Every number that was opened led to an attempt, or to a delivery that was held back: an alarm compares the three.
+fn count(plan: &Plan) {
+    plan.batches.iter().for_each(Planned::count_attempts);
+    for (purpose, n) in &plan.held {
+        metrics::counter!("mashang_deliveries_held_total", "purpose" => purpose.as_str()).increment(*n);
+    }
+}
+
+/// Summaries that are claimed for the first time get their words, which stay the same for every further try.
+async fn word_summaries(tx: &WriteTx, rows: &mut [delivery::Model]) -> Result<(), DbErr> {
+    let wordless = |row: &delivery::Model| row.variables.as_object().is_none_or(|words| words.is_empty());
+    let mut alerts: BTreeMap<Uuid, Vec<&mut delivery::Model>> = BTreeMap::new();
+    for row in rows.iter_mut().filter(|row| row.staff_id.is_some() && wordless(row)) {
+        if let Some(alert) = row.alert_id {
+            alerts.entry(alert).or_default().push(row);
+        }
+    }
+    for (alert, rows) in alerts {
+        let says = store::summary::figures(&**tx, alert).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        store::summary::keep(&**tx, &ids, &says).await?;
+        rows.into_iter().for_each(|row| row.variables = says.clone());
+    }
+    Ok(())
 }
 
 async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timestamp) -> Result<Facts, DbErr> {
@@ -52,6 +81,7 @@ async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timesta
     };
     let people = store::delivery::people(&**tx, &all(|r| r.person_id)).await?;
     let logins = store::delivery::logins(&**tx, &all(|r| r.login_id)).await?;
+    let staff = store::summary::readers(&**tx, &all(|r| r.staff_id)).await?;
     let again = all(|r| (r.epoch > 1).then_some(r.id));
     let unanswered = store::delivery::unanswered(&**tx, &again).await?;
     let resent: Vec<Uuid> = rows.iter().filter(|r| r.possible_duplicates > 0).map(|r| r.id).collect();
@@ -61,6 +91,7 @@ async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timesta
     Ok(Facts {
         people: people.into_iter().map(|p| (p.id, p)).collect(),
         logins: logins.into_iter().map(|l| (l.id, l)).collect(),
+        staff: staff.into_iter().map(|s| (s.id, s)).collect(),
         unanswered: unanswered.into_iter().map(|u| (u.delivery_id, u)).collect(),
         cancelled: approvals.iter().filter(|a| a.cancelled).map(|a| a.id).collect(),
         decided: approvals.into_iter().map(|a| (a.id, a.decided_at)).collect(),

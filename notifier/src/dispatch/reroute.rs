@@ -33,7 +33,7 @@ pub(super) async fn reroute(
         old.insert(item.row.id, (item, settled));
     }
     let now = core.clock.now();
-    let Plan { batches, settled } = core.planner(now).route(items, berths);
+    let Plan { batches, settled, .. } = core.planner(now).route(items, berths);
     for full in settled.into_iter().filter(|s| s.code.as_deref() == Some(GATEWAYS_FULL)) {
         if let Some((_, refusal)) = old.get_mut(&full.id) {
             (refusal.state, refusal.due_at) = (full.state, full.due_at);
@@ -57,6 +57,7 @@ pub(super) async fn reroute(
     };
     for planned in batches {
         if planned.items.iter().all(|item| still.contains(&item.row.id)) {
+            planned.count_attempts();
             for item in &planned.items {
                 old.remove(&item.row.id);
             }

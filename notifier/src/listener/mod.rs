@@ -29,6 +29,7 @@ pub(crate) fn open(
     address: &str,
     telemetry: Option<Telemetry>,
 ) -> std::io::Result<SocketAddr> {
+    receipts::begin_counters(core);
     let door = web::Data::new(Door { core: Arc::clone(core), telemetry });
     let server = HttpServer::new(move || {
         App::new()

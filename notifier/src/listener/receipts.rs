@@ -14,9 +14,17 @@ use super::Door;
 use crate::gateway::{Site, machine_time};
 use crate::receipt::signature::{TwilioPush, twilio_signed};
 use crate::receipt::{Receipt, ReceiptFormat, Reply, path_secret_matches};
+use crate::service::Core;
 use crate::standard_webhooks::{SignatureHeaders, WebhookSecret};
 
 /// The routes of the receipts.
+/// Begins the counters by gateway at zero, or the alarm would not see the first refusal.
+pub(super) fn begin_counters(core: &Core) {
+    for gateway in &core.settings.gateways {
+        metrics::counter!("mashang_receipts_refused_total", "gateway" => gateway.name.clone()).increment(0);
+    }
+}
+
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(

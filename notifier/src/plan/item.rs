@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use mashang_domain::delivery::{DeliveryState, RungKind};
-use mashang_domain::person::{Address, Phone, login};
+use mashang_domain::person::{Address, Email, Phone, login};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{delivery, login_code, person};
+use mashang_entity::{delivery, login_code, person, staff};
 use mashang_infra::bugs::{self, Bug};
 use mashang_infra::keys::Field;
+use mashang_infra::store;
 use mashang_infra::store::delivery::{NewAttempt, Settled};
+use mashang_infra::store::summary::NO_ADDRESS;
 use tokio::time::Instant;
 
 use super::{Facts, Planner, Sent, ended, new_reference};
@@ -40,6 +42,11 @@ impl Item {
         self.row.rung_kind == RungKind::Login
     }
 
+    /// Why its number was opened.
+    pub(super) fn purpose(&self) -> Purpose {
+        if self.is_login() { Purpose::SignIn } else { Purpose::Notify }
+    }
+
     /// Whether a gateway may have had it already.
     pub(crate) fn is_pinned(&self) -> bool {
         self.pinned.is_some()
@@ -52,6 +59,14 @@ impl Item {
 }
 
 impl Planned {
+    /// Counts its attempts, which have just been committed.
+    pub(crate) fn count_attempts(&self) {
+        if let Some(first) = self.items.first() {
+            let n = u64::try_from(self.items.len()).unwrap_or(u64::MAX);
+            metrics::counter!("mashang_attempts_total", "purpose" => first.purpose().as_str()).increment(n);
+        }
+    }
+
     /// Whether its gateway went out of use since it was planned.
     pub(crate) fn is_late(&self) -> bool {
         let shut = || {
@@ -85,9 +100,15 @@ impl Planner<'_> {
         if facts.told.contains(&row.id) {
             return Err(ended(&row, DeliveryState::Accepted, "accepted_before"));
         }
-        let (phone, code) = match row.login_id {
-            Some(id) => self.of_login(&row, facts.logins.get(&id))?,
-            None => (self.of_person(&row, row.person_id.and_then(|id| facts.people.get(&id)))?, None),
+        let (to, code): (Address, Option<String>) = match (row.login_id, row.staff_id) {
+            (Some(id), _) => {
+                let (phone, code) = self.of_login(&row, facts.logins.get(&id))?;
+                (phone.into(), code)
+            }
+            (None, Some(id)) => (self.of_staff(&row, facts.staff.get(&id))?.into(), None),
+            (None, None) => {
+                (self.of_person(&row, row.person_id.and_then(|id| facts.people.get(&id)))?.into(), None)
+            }
         };
         let Text { variables, text } = text_of(self.settings, &row, code.as_deref()).map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "a delivery has no text");
@@ -99,7 +120,7 @@ impl Planner<'_> {
         });
         let reference = before.map_or_else(new_reference, |u| u.reference.clone());
         Ok(Item {
-            recipient: Recipient { to: phone.into(), reference, variables, text },
+            recipient: Recipient { to, reference, variables, text },
             decided_at: row.alert_id.and_then(|id| facts.decided.get(&id).copied().flatten()),
             tried: Vec::new(),
             capped: Vec::new(),
@@ -137,11 +158,21 @@ impl Planner<'_> {
         let person = person.ok_or_else(|| ended(row, DeliveryState::Unreachable, "no_person"))?;
         let (field, id) = (Field::PersonPhone, person.id);
         let opened =
-            self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Alert);
+            self.keys.open_phone(field, id, person.key_version, &person.phone_sealed, Purpose::Notify);
         opened.map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "the number of a person does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")
         })
+    }
+
+    fn of_staff(&self, row: &delivery::Model, member: Option<&staff::Model>) -> Result<Email, Box<Settled>> {
+        let missing = || ended(row, DeliveryState::Unreachable, NO_ADDRESS);
+        let email = store::staff::email_of(self.keys, member.ok_or_else(missing)?, Purpose::Notify);
+        let opened = email.map_err(|error| {
+            tracing::error!(delivery.id = %row.id, %error, "the address of a member of staff does not open");
+            ended(row, DeliveryState::Failed, "address_does_not_open")
+        });
+        opened?.ok_or_else(missing)
     }
 
     fn of_login(

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use data_encoding::BASE32_NOPAD;
 use mashang_config::Settings;
 use mashang_domain::delivery::{Channel, DeliveryState};
+use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{delivery, login_code, person};
+use mashang_entity::{delivery, login_code, person, staff};
 use mashang_infra::keys::KeyRing;
 use mashang_infra::store::delivery::{Settled, Unanswered};
 use uuid::Uuid;
@@ -27,6 +28,8 @@ use crate::router::Router;
 pub(crate) struct Facts {
     pub(crate) people: HashMap<Uuid, person::Model>,
     pub(crate) logins: HashMap<Uuid, login_code::Model>,
+    /// Officials who are written to.
+    pub(crate) staff: HashMap<Uuid, staff::Model>,
     pub(crate) unanswered: HashMap<Uuid, Unanswered>,
     pub(crate) decided: HashMap<Uuid, Option<Timestamp>>,
     /// Alerts that were cancelled.
@@ -45,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) batches: Vec<Planned>,
     /// Deliveries that need no call.
     pub(crate) settled: Vec<Settled>,
+    /// Deliveries whose numbers were opened, and that found no gateway now.
+    pub(crate) held: Vec<(Purpose, u64)>,
 }
 
 /// What planning needs beside the rows.
@@ -68,11 +73,21 @@ impl Planner<'_> {
                 Err(settled) => plan.settled.push(*settled),
             }
         }
+        let purposes = [Purpose::Notify, Purpose::SignIn];
+        let opened = purposes.map(|purpose| count(&items, purpose));
         let routed = self.route(items, &Arc::default());
+        for (purpose, opened) in purposes.into_iter().zip(opened) {
+            let sent: u64 = routed.batches.iter().map(|b| count(&b.items, purpose)).sum();
+            plan.held.push((purpose, opened.saturating_sub(sent)));
+        }
         plan.batches = routed.batches;
         plan.settled.extend(routed.settled);
         plan
     }
+}
+
+fn count(items: &[Item], purpose: Purpose) -> u64 {
+    items.iter().filter(|item| item.purpose() == purpose).map(|_| 1).sum()
 }
 
 /// The end of a delivery without a call.

@@ -19,7 +19,7 @@ use super::{at_place, gateway, words};
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/smtp_server.py");
 const LOGIN: (&str, &str) = ("mashang", "letters of nobody");
 
-struct MailServer {
+pub(crate) struct MailServer {
     process: Child,
     lines: Receiver<String>,
     ports: Value,
@@ -28,7 +28,7 @@ struct MailServer {
 
 impl MailServer {
     /// `None`, and a word about it, where the server is not installed.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Ok(python) = std::env::var("MASHANG_SMTP_PYTHON") else {
             assert!(
                 std::env::var("MASHANG_TESTS_REQUIRE_ALL").is_err(),
@@ -55,7 +55,12 @@ impl MailServer {
     }
 
     fn table(&self, scheme: &str, port: &str) -> GatewaySettings {
-        let text = format!(
+        toml::from_str(&self.text(scheme, port)).unwrap()
+    }
+
+    /// The table of a gateway that sends through this server.
+    pub(crate) fn text(&self, scheme: &str, port: &str) -> String {
+        format!(
             r#"name = "mail"
             kind = "email"
             endpoint = "{scheme}://localhost:{}"
@@ -65,18 +70,22 @@ impl MailServer {
             sign_name = "防控通知"
             ca_file = {}
             timeout_ms = 2000
-            templates = {{ alert_3 = "紧急：请立即处理" }}"#,
+            templates = {{ alert_3 = "紧急：请立即处理", summary = "疫情提醒任务概况" }}"#,
             self.ports[port], LOGIN.0, LOGIN.1, self.ports["ca"]
-        );
-        toml::from_str(&text).unwrap()
+        )
     }
 
     /// The next letter that was taken.
-    fn letter(&self) -> Value {
-        serde_json::from_str(&self.lines.recv_timeout(Duration::from_secs(10)).unwrap()).unwrap()
+    pub(crate) fn letter(&self) -> Value {
+        self.try_letter(Duration::from_secs(20)).unwrap()
     }
 
-    fn took_nothing(&self) -> bool {
+    /// The next letter, if one is taken within `wait`.
+    pub(crate) fn try_letter(&self, wait: Duration) -> Option<Value> {
+        self.lines.recv_timeout(wait).ok().map(|line| serde_json::from_str(&line).unwrap())
+    }
+
+    pub(crate) fn took_nothing(&self) -> bool {
         self.lines.recv_timeout(Duration::from_millis(300)).is_err()
     }
 }

@@ -6,7 +6,7 @@ mod behaviour;
 mod kinds;
 mod log;
 mod logging;
-mod mail;
+pub(crate) mod mail;
 mod outside;
 mod receipts;
 mod refusals;

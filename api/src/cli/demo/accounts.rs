@@ -33,6 +33,7 @@ pub(super) async fn appoint(stage: &Stage) -> anyhow::Result<Staff> {
             role,
             division: Division::everywhere(),
             totp: false,
+            email: None,
         };
         let actor = Actor::System("demo");
         let appointed = staff::appoint(&stage.app.db, &stage.app.keys, &actor, appointment, now).await;

@@ -181,8 +181,8 @@ pub const TABLE: &[Kept] = &[
     },
     Kept {
         table: "staff",
-        holds_zh: "工作人员账号：用户名、口令散列、加密的动态口令密钥",
-        holds_en: "Staff: user name, password hash, sealed one-time secret",
+        holds_zh: "工作人员账号：用户名、口令散列、加密的动态口令密钥、加密的工作邮箱（如有）",
+        holds_en: "Staff: user name, password hash, sealed one-time secret, sealed work address where given",
         personal: Personal::Yes,
         rule: UntilTheEnd,
         why_zh: "追究责任需要知道编号对应何人",

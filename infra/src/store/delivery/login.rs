@@ -26,6 +26,7 @@ pub async fn enqueue_login(
         notice_id: Set(None),
         login_id: Set(Some(login_id)),
         person_id: Set(None),
+        staff_id: Set(None),
         level: Set(0),
         rung: Set(0),
         rung_kind: Set(RungKind::Login),
