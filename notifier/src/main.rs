@@ -126,7 +126,9 @@ async fn serve(settings: Arc<Settings>) -> anyhow::Result<()> {
     if let Some(redis) = &outside.redis {
         check_redis(redis).await?;
     }
-    let options = QueueOptions { namespace: settings.redis.key_prefix.clone(), ..QueueOptions::default() };
+    // An honest task ends with its claim and a few tries to record it; what a dead process held comes back soon after.
+    let lease = Duration::from_secs(2 * settings.notifier.lease_seconds);
+    let options = QueueOptions { lease, namespace: settings.redis.key_prefix.clone() };
     let queue: Arc<dyn Queue> = queue::open(outside.redis, options);
     life.spawn("telemetry", telemetry.clone().keep_folding(life.soft.clone()));
     life.spawn("heartbeats", life.clone().report_heartbeats(Duration::from_secs(5)));
