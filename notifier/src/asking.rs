@@ -23,6 +23,9 @@ use crate::service::Core;
 
 /// Between two passes.
 const EVERY: Duration = Duration::from_secs(5);
+/// Answers that are written down together: what was found does not wait for a long pass, nor end with a process that dies
+/// in it.
+const TOGETHER: usize = 50;
 /// Providers remember a week.
 const REMEMBERED: i64 = 7 * DAY;
 
@@ -98,11 +101,27 @@ pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
                 silent.push(asked.gateway);
             }
         }
+        if found.len() + on_their_way.len() >= TOGETHER {
+            write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
+        }
         tokio::time::sleep(pause).await;
     }
-    passed.receipts = receipts::apply(core, &found).await?.applied;
-    passed.acknowledged = acknowledge(core, &on_their_way).await?;
+    write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
     Ok(passed)
+}
+
+/// Applies what was found, and leaves nothing of it.
+async fn write_down(
+    core: &Core,
+    found: &mut Vec<Receipt>,
+    on_their_way: &mut Vec<String>,
+    passed: &mut Passed,
+) -> Result<(), DbErr> {
+    passed.receipts += receipts::apply(core, found).await?.applied;
+    found.clear();
+    passed.acknowledged += acknowledge(core, on_their_way).await?;
+    on_their_way.clear();
+    Ok(())
 }
 
 async fn fetch(road: &Road) -> Result<Vec<Receipt>, NoAnswer> {
