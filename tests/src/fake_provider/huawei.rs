@@ -63,6 +63,7 @@ fn status(
             variables: wanted.variables,
             reference: reference.to_owned(),
             provider_id: id,
+            at: super::now(),
         });
     }
     status
@@ -112,7 +113,8 @@ fn refuses_call(fault: Fault) -> Option<Answer> {
         | Fault::Template
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => None,
+        | Fault::CutJson
+        | Fault::LateAnswer => None,
     }
 }
 
@@ -131,6 +133,7 @@ fn of_number(fault: Fault) -> Option<&'static str> {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => None,
     }
 }
