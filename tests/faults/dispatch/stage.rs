@@ -33,7 +33,7 @@ pub const SWEEP: Duration = Duration::from_millis(500);
 pub const RECONCILE: Duration = Duration::from_secs(90);
 /// After so long a provider is asked, and then in each pass of asking.
 const ASK_AFTER: Duration = Duration::from_secs(11);
-const ASK_PASS: Duration = Duration::from_secs(7);
+const ASK_PASS: Duration = Duration::from_secs(9);
 
 /// What a scenario wants to be set up.
 pub struct Wanted<'a> {
@@ -220,8 +220,10 @@ impl Dispatch {
         let doubt = "SELECT count(*) FROM delivery WHERE state = 'unknown' \
                      OR state IN ('pending', 'sending') AND possible_duplicates > 0";
         let done = "SELECT count(*) FROM alert WHERE state = 'done'";
-        let fanned_out = "SELECT count(*) FROM alert WHERE fanned_out_at IS NULL";
-        let ahead = self.count(ahead).await? + self.count(fanned_out).await?;
+        let (waiting, made) = (self.count(ahead).await?, self.count("SELECT count(*) FROM delivery").await?);
+        // Until everybody has a row for every rung, the others are ahead as well.
+        let all = i64::try_from(self.rungs * self.outbreak.exposed.len())?;
+        let ahead = waiting + (all - made);
         Ok(Standing { ahead, in_doubt: self.count(doubt).await?, done: self.count(done).await? == 1 })
     }
 
@@ -252,8 +254,7 @@ impl Dispatch {
             provider.weather(Weather::default());
         }
         let doubt = self.standing().await?.in_doubt;
-        // Who did not get an answer to a question asks once more.
-        for step in [ASK_AFTER, ASK_AFTER, RECONCILE] {
+        for step in [ASK_AFTER, RECONCILE] {
             if self.standing().await?.in_doubt > 0 {
                 self.clock.advance(i64::try_from(step.as_millis())?).await;
                 self.asked().await?;
@@ -339,7 +340,7 @@ fn common(url: &str, world: &World, folder: &std::path::Path, prefix: &str, more
         ("notifier.chunk", "500"),
         ("dispatch.reconcile_seconds", &reconcile),
         ("dispatch.ask_after_seconds", "10"),
-        ("dispatch.ask_per_second", "300"),
+        ("dispatch.ask_per_second", "150"),
         ("dispatch.retry_seconds", "[1, 2, 4]"),
         ("dispatch.voice_from_hour", "0"),
         ("dispatch.voice_until_hour", "24"),

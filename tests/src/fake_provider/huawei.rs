@@ -30,7 +30,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
     if wanted.is_empty() || wanted.len() > 500 {
         return (refusal(400, "E000503"), None);
     }
-    let next = state.next.pop_front();
+    let next = state.next.pop_front().or(state.always).or_else(|| state.sky.fault());
     if let Some(answer) = next.and_then(refuses_call) {
         return (answer, next);
     }

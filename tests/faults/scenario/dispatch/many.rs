@@ -26,15 +26,20 @@ pub async fn duplicates(world: &mut World, name: Name) -> anyhow::Result<Report>
         let (client, (path, body)) = (doors[n % 2].clone(), stage.approval());
         posts.spawn(async move { answer(&client, &path, body).await });
     }
-    let mut answers: Vec<(u16, String)> = posts.join_all().await;
+    let mut answers: Vec<(u16, String, usize)> = posts.join_all().await;
     // Who lost the answer asks again.
     let (path, body) = stage.approval();
     answers.push(answer(&doors[1], &path, body).await);
-    let approved = answers.iter().filter(|(status, _)| *status == 200).count();
-    let mut decided: Vec<&String> = answers.iter().map(|(_, at)| at).collect();
+    let refused: usize = answers.iter().map(|(_, _, refused)| refused).sum();
+    let approved = answers.iter().filter(|(status, ..)| *status == 200).count();
+    let mut decided: Vec<&String> = answers.iter().map(|(_, at, _)| at).collect();
     decided.sort_unstable();
     decided.dedup();
-    let figure = format!("{approved} of {} times 200, {} different answers", answers.len(), decided.len());
+    let figure = format!(
+        "{approved} of {} times 200, {refused} times 503 before, {} different answers",
+        answers.len(),
+        decided.len()
+    );
     stage.report.line(
         "I12",
         "every one gets the same answer",
@@ -45,14 +50,23 @@ pub async fn duplicates(world: &mut World, name: Name) -> anyhow::Result<Report>
     stage.check(Expected::default()).await
 }
 
-/// Status, and what of the answer must be the same in all.
-async fn answer(client: &Client, path: &str, body: Vec<u8>) -> (u16, String) {
-    match client.try_send_raw(Method::POST, path, Some(("application/json", body))).await {
-        Ok(reply) => {
-            let alert = reply.json();
-            (reply.status, format!("{} {} {}", alert["id"], alert["decided_at"], alert["expires_at"]))
+/// Status, what of the answer must be the same in all, and how often an honest client was told to come again before.
+async fn answer(client: &Client, path: &str, body: Vec<u8>) -> (u16, String, usize) {
+    let mut refused = 0;
+    loop {
+        match client.try_send_raw(Method::POST, path, Some(("application/json", body.clone()))).await {
+            Ok(reply) if reply.status == 503 && refused < 20 => {
+                refused += 1;
+                let seconds = reply.header("retry-after").parse().unwrap_or(1);
+                sleep(Duration::from_secs(seconds)).await;
+            }
+            Ok(reply) => {
+                let alert = reply.json();
+                let same = format!("{} {} {}", alert["id"], alert["decided_at"], alert["expires_at"]);
+                return (reply.status, same, refused);
+            }
+            Err(error) => return (0, format!("{error:#}"), refused),
         }
-        Err(error) => (0, format!("{error:#}")),
     }
 }
 
