@@ -1,9 +1,15 @@
-//! The gateways of a scenario, as an operator would write them.
+//! The settings of a scenario, and its gateways, as an operator would write them.
 
+use std::path::Path;
+use std::time::Duration;
+
+use mashang_tests::Form;
 use mashang_tests::fake_provider::{FakeProvider, KEY_ID, KEY_SECRET};
 use mashang_tests::settings::RECEIPT_SECRET;
 
-use super::stage::TIMEOUT;
+use super::stage::{LEASE, RECONCILE, SWEEP, TIMEOUT};
+use crate::stage::settings;
+use crate::world::World;
 
 /// A gateway at one of the fake providers.
 #[derive(Debug, Clone, Copy)]
@@ -50,4 +56,29 @@ templates = {{ login = "T_LOGIN", alert_1 = "T_1", alert_2 = "T_2", alert_3 = "T
 "#
         )
     }
+}
+
+/// What apis and notifiers read, without the gateways.
+pub(super) fn common(url: &str, world: &World, folder: &Path, prefix: &str, more: &[(&str, &str)]) -> String {
+    let offset = folder.join("offset").display().to_string();
+    let secs = |d: Duration| d.as_secs().to_string();
+    let (lease, reconcile, sweep) = (secs(LEASE), secs(RECONCILE), SWEEP.as_millis().to_string());
+    let ours = [
+        ("redis.key_prefix", prefix),
+        ("development.clock_offset_file", &offset),
+        ("notifier.lease_seconds", &lease),
+        ("notifier.sweep_ms", &sweep),
+        ("notifier.concurrency", "8"),
+        ("notifier.batch", "20"),
+        ("notifier.chunk", "500"),
+        ("dispatch.reconcile_seconds", &reconcile),
+        ("dispatch.ask_after_seconds", "10"),
+        ("dispatch.ask_per_second", "150"),
+        ("dispatch.retry_seconds", "[1, 2, 4]"),
+        ("dispatch.voice_from_hour", "0"),
+        ("dispatch.voice_until_hour", "24"),
+        ("alerts.ladder_3", r#"["sms", "work_list"]"#),
+        ("database.max_connections", "8"),
+    ];
+    settings(Form::Service, url, world, &[ours.as_slice(), more].concat())
 }

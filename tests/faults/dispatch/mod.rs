@@ -4,6 +4,8 @@ mod checker;
 mod gates;
 mod notifier;
 mod outbreak;
+mod progress;
+mod rules;
 mod stage;
 mod told;
 
@@ -11,4 +13,5 @@ pub use checker::Expected;
 pub use gates::{Gate, sms};
 pub use notifier::Notifier;
 pub use outbreak::Outbreak;
-pub use stage::{Dispatch, LEASE, SWEEP, TIMEOUT, USUAL, Wanted, wall};
+pub use progress::wall;
+pub use stage::{Dispatch, LEASE, SWEEP, TIMEOUT, USUAL, Wanted};

@@ -4,24 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use mashang_domain::time::Timestamp;
-use mashang_infra::clock::Clock;
+use mashang_tests::Client;
 use mashang_tests::clock::TestClock;
-use mashang_tests::fake_provider::{Accepted, FakeProvider, Weather};
-use mashang_tests::{Client, Form};
+use mashang_tests::fake_provider::{FakeProvider, Weather};
 use reqwest::Method;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
 
-use super::gates::{Gate, sms};
+use super::gates::{Gate, common, sms};
 use super::notifier::Notifier;
 use super::outbreak::{Outbreak, TEMPLATE};
+use super::progress::wall;
 use crate::api::Api;
 use crate::proxy::Proxy;
 use crate::report::Report;
-use crate::stage::{Name, settings};
+use crate::stage::Name;
 use crate::world::World;
 
 /// A claim belongs to its worker for so long.
@@ -31,10 +30,6 @@ pub const TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const SWEEP: Duration = Duration::from_millis(500);
 /// How long a lost answer is waited for before its message is sent once more.
 pub const RECONCILE: Duration = Duration::from_secs(90);
-/// After so long a provider is asked, and then in each pass of asking.
-const ASK_AFTER: Duration = Duration::from_secs(11);
-const ASK_PASS: Duration = Duration::from_secs(9);
-
 /// What a scenario wants to be set up.
 pub struct Wanted<'a> {
     pub apis: usize,
@@ -85,16 +80,6 @@ pub struct Dispatch {
     pub approved_at: Timestamp,
     pub drained_at: Timestamp,
     db: DatabaseConnection,
-}
-
-/// How far the alert has come.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Standing {
-    /// Deliveries that wait or are under way, but for those that may have been sent already.
-    pub ahead: i64,
-    /// Lost answers, and what is sent once more because of them.
-    pub in_doubt: i64,
-    pub done: bool,
 }
 
 impl Dispatch {
@@ -189,17 +174,6 @@ impl Dispatch {
         (format!("{}/approval", self.outbreak.alert), body)
     }
 
-    /// Waits until this share of the exposed has been told.
-    pub async fn told(&self, share: f64) -> anyhow::Result<()> {
-        let wanted = (self.outbreak.exposed.len() as f64 * share) as usize;
-        let begun = Instant::now();
-        while self.providers.iter().map(FakeProvider::taken).sum::<usize>() < wanted {
-            ensure!(begun.elapsed() < Duration::from_secs(60), "{wanted} people are not told in a minute");
-            sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
-    }
-
     /// A number from this stage's database.
     pub async fn count(&self, sql: &str) -> anyhow::Result<i64> {
         let row = self.db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
@@ -213,139 +187,4 @@ impl Dispatch {
     pub const fn db(&self) -> &DatabaseConnection {
         &self.db
     }
-
-    pub async fn standing(&self) -> anyhow::Result<Standing> {
-        let ahead =
-            "SELECT count(*) FROM delivery WHERE state IN ('pending', 'sending') AND possible_duplicates = 0";
-        let doubt = "SELECT count(*) FROM delivery WHERE state = 'unknown' \
-                     OR state IN ('pending', 'sending') AND possible_duplicates > 0";
-        let done = "SELECT count(*) FROM alert WHERE state = 'done'";
-        let (waiting, made) = (self.count(ahead).await?, self.count("SELECT count(*) FROM delivery").await?);
-        // Until everybody has a row for every rung, the others are ahead as well.
-        let all = i64::try_from(self.rungs * self.outbreak.exposed.len())?;
-        let ahead = waiting + (all - made);
-        Ok(Standing { ahead, in_doubt: self.count(doubt).await?, done: self.count(done).await? == 1 })
-    }
-
-    /// Waits until everybody has been told but those whose answers were lost; seconds from now. The faults are over.
-    pub async fn drained(&mut self) -> anyhow::Result<f64> {
-        let begun = Instant::now();
-        let left = self.standing().await.map_or(0, |s| s.ahead);
-        loop {
-            match self.standing().await {
-                Ok(Standing { ahead: 0, .. }) => break,
-                Ok(now) if begun.elapsed() > Duration::from_secs(120) => {
-                    bail!("not drained in two minutes: {now:?}")
-                }
-                Err(error) if begun.elapsed() > Duration::from_secs(60) => return Err(error),
-                Ok(_) | Err(_) => sleep(Duration::from_millis(50)).await,
-            }
-        }
-        let took = begun.elapsed().as_secs_f64();
-        self.drained_at = wall();
-        self.report.note(&format!("{left} deliveries were ahead when the faults ended"));
-        Ok(took)
-    }
-
-    /// Clears up what is in doubt: time goes on until the providers have been asked, and until the wait is over.
-    pub async fn settled(&mut self) -> anyhow::Result<()> {
-        for provider in &self.providers {
-            provider.fail_always(None);
-            provider.weather(Weather::default());
-        }
-        let doubt = self.standing().await?.in_doubt;
-        for step in [ASK_AFTER, RECONCILE] {
-            if self.standing().await?.in_doubt > 0 {
-                self.clock.advance(i64::try_from(step.as_millis())?).await;
-                self.asked().await?;
-            }
-        }
-        let begun = Instant::now();
-        while !self.standing().await?.done {
-            ensure!(begun.elapsed() < Duration::from_secs(60), "never settled: {:?}", self.standing().await?);
-            sleep(Duration::from_millis(100)).await;
-        }
-        // Whom nothing reached is put on the list by the next sweep.
-        sleep(3 * SWEEP).await;
-        self.report.note(&format!("{doubt} answers were lost and had to be cleared up"));
-        Ok(())
-    }
-
-    /// Waits until the providers have been asked about everything that is in doubt, and have said all they know.
-    async fn asked(&self) -> anyhow::Result<()> {
-        let since = self.clock.now().millis() - i64::try_from(ASK_AFTER.as_millis())?;
-        let unasked = format!(
-            "SELECT count(*) FROM delivery d JOIN attempt t ON t.delivery_id = d.id AND t.epoch = d.epoch \
-             WHERE d.state = 'unknown' AND (t.asked_at IS NULL OR t.asked_at < {since})"
-        );
-        let begun = Instant::now();
-        let (mut left, mut since) = (self.standing().await?.in_doubt, Instant::now());
-        while left > 0 && begun.elapsed() < Duration::from_secs(60) {
-            sleep(Duration::from_millis(100)).await;
-            let now = self.standing().await?.in_doubt;
-            if now != left || self.count(&unasked).await? > 0 && begun.elapsed() < 2 * ASK_PASS {
-                (left, since) = (now, Instant::now());
-            }
-            if since.elapsed() > ASK_PASS {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Messages of all providers, oldest first.
-    pub fn messages(&self) -> Vec<Accepted> {
-        let mut all: Vec<Accepted> = self.providers.iter().flat_map(FakeProvider::accepted).collect();
-        all.sort_by_key(|m| m.at);
-        all
-    }
-
-    /// The longest time without a message between approval and draining, in seconds.
-    pub fn silence(&self) -> f64 {
-        let until = self.drained_at;
-        let mut times: Vec<Timestamp> =
-            self.messages().iter().map(|m| m.at).filter(|at| *at < until).collect();
-        times.insert(0, self.approved_at);
-        times.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(0) as f64 / 1_000.0
-    }
-
-    /// The first message after an instant: seconds from there.
-    pub fn first_after(&self, at: Timestamp) -> f64 {
-        let first = self.messages().iter().map(|m| m.at).find(|taken| *taken >= at);
-        first.map_or(f64::INFINITY, |taken| (taken - at) as f64 / 1_000.0)
-    }
-
-    /// Seconds from the approval until everybody was told whose answer was not lost.
-    pub fn took(&self) -> f64 {
-        (self.drained_at - self.approved_at) as f64 / 1_000.0
-    }
-}
-
-/// What this machine calls now.
-pub fn wall() -> Timestamp {
-    Clock::system().now()
-}
-
-fn common(url: &str, world: &World, folder: &std::path::Path, prefix: &str, more: &[(&str, &str)]) -> String {
-    let offset = folder.join("offset").display().to_string();
-    let secs = |d: Duration| d.as_secs().to_string();
-    let (lease, reconcile, sweep) = (secs(LEASE), secs(RECONCILE), SWEEP.as_millis().to_string());
-    let ours = [
-        ("redis.key_prefix", prefix),
-        ("development.clock_offset_file", &offset),
-        ("notifier.lease_seconds", &lease),
-        ("notifier.sweep_ms", &sweep),
-        ("notifier.concurrency", "8"),
-        ("notifier.batch", "20"),
-        ("notifier.chunk", "500"),
-        ("dispatch.reconcile_seconds", &reconcile),
-        ("dispatch.ask_after_seconds", "10"),
-        ("dispatch.ask_per_second", "150"),
-        ("dispatch.retry_seconds", "[1, 2, 4]"),
-        ("dispatch.voice_from_hour", "0"),
-        ("dispatch.voice_until_hour", "24"),
-        ("alerts.ladder_3", r#"["sms", "work_list"]"#),
-        ("database.max_connections", "8"),
-    ];
-    settings(Form::Service, url, world, &[ours.as_slice(), more].concat())
 }

@@ -8,6 +8,7 @@ mod aliyun;
 mod form;
 mod huawei;
 mod receipts;
+mod respond;
 mod smtp;
 mod tencent;
 mod twilio;
@@ -16,22 +17,21 @@ mod webhook;
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, ServerHandle};
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
-use futures_util::stream;
 use mashang_domain::time::Timestamp;
 use mashang_infra::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use respond::respond;
 pub use twilio::TWILIO_ACCOUNT;
 use weather::Sky;
 pub use weather::Weather;
@@ -313,80 +313,6 @@ impl State {
             .or(self.always)
             .or_else(|| phones.iter().find_map(|phone| self.by_phone.get(phone).copied()))
             .or_else(|| self.sky.fault())
-    }
-}
-
-/// A call on its way to its answer, however it ends.
-struct Open(Data<Mutex<State>>);
-
-impl Open {
-    fn begin(state: &Data<Mutex<State>>) -> (Self, Duration) {
-        let mut held = lock(state);
-        held.open += 1;
-        (Self(Data::clone(state)), held.sky.weather.latency)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        lock(&self.0).open -= 1;
-    }
-}
-
-/// Sends an answer the way the fault wants it. Faults that refuse have already changed the answer.
-async fn respond(
-    request: &HttpRequest,
-    state: &Data<Mutex<State>>,
-    answer: Answer,
-    fault: Option<Fault>,
-) -> HttpResponse {
-    let (_open, latency) = Open::begin(state);
-    if !latency.is_zero() {
-        tokio::time::sleep(latency).await;
-    }
-    let text = answer.body.to_string();
-    let mut response =
-        HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    response.content_type("application/json");
-    if let Some((name, value)) = answer.retry_after {
-        response.insert_header((name, value.to_string()));
-    }
-    match fault {
-        Some(Fault::Cut | Fault::LostAnswer) => {
-            if let Some(Socket(socket)) = request.conn_data() {
-                let _ = socket.shutdown(Shutdown::Both);
-            }
-            response.finish()
-        }
-        Some(Fault::Hang) => {
-            tokio::time::sleep(HANG).await;
-            response.finish()
-        }
-        Some(Fault::LateAnswer) => {
-            tokio::time::sleep(LATE).await;
-            response.body(text)
-        }
-        Some(Fault::Redirect) => {
-            HttpResponse::TemporaryRedirect().insert_header(("location", "/elsewhere")).finish()
-        }
-        Some(Fault::HtmlError) => {
-            HttpResponse::BadGateway().content_type("text/html").body("<html>502</html>")
-        }
-        Some(Fault::HalfAnswer) => {
-            let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
-            let parts = [Ok(half), Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))];
-            response.no_chunking(text.len() as u64).streaming(stream::iter(parts))
-        }
-        Some(Fault::CutJson) => response.body(text[..text.len() / 2].to_owned()),
-        Some(
-            Fault::Throttled
-            | Fault::NumberInvalid
-            | Fault::FrequencyLimited
-            | Fault::Account
-            | Fault::Template
-            | Fault::ServerError,
-        )
-        | None => response.body(text),
     }
 }
 
