@@ -13,7 +13,7 @@ use mashang_infra::db::Db;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::{self, QueueOptions};
-use mashang_infra::redis::{RedisOptions, RedisPools};
+use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
 use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
@@ -76,11 +76,9 @@ pub async fn redis(settings: &Settings) -> anyhow::Result<Option<RedisPools>> {
 
 /// A Redis that is away may come later; one that evicts keys is refused.
 async fn check_redis(pools: &RedisPools) -> anyhow::Result<()> {
-    match pools.max_memory_policy().await {
-        Ok(policy) if policy == "noeviction" => {}
-        Ok(policy) => bail!(
-            "redis: maxmemory-policy = {policy}: must be noeviction, or waiting alerts would be evicted"
-        ),
+    match pools.refuse_eviction().await {
+        Ok(()) => {}
+        Err(evicts @ RedisFailure::Evicts(_)) => bail!("redis: {evicts}"),
         Err(e) => {
             tracing::warn!(error = %e, "Redis is not there yet: sign-in by code waits, scans work");
             return Ok(());

@@ -48,6 +48,8 @@ pub enum RedisFailure {
     Command(#[from] RedisError),
     #[error("no connection to Redis in time")]
     TimedOut,
+    #[error("maxmemory-policy = {0}: must be noeviction, or waiting alerts would be evicted")]
+    Evicts(String),
 }
 
 /// Whether Redis writes what it holds to a disk.
@@ -146,6 +148,17 @@ impl RedisPools {
     /// When Redis does not answer. A server that keeps it to itself gives an empty text.
     pub async fn max_memory_policy(&self) -> Result<String, RedisFailure> {
         Ok(self.info("memory").await?.get("maxmemory_policy").unwrap_or_default())
+    }
+
+    /// Refuses a server that may drop the queue, with its group, when its memory is full.
+    ///
+    /// # Errors
+    /// [`RedisFailure::Evicts`] when it would; another one when it does not answer, which is no reason not to start.
+    pub async fn refuse_eviction(&self) -> Result<(), RedisFailure> {
+        match self.max_memory_policy().await? {
+            policy if policy == "noeviction" => Ok(()),
+            policy => Err(RedisFailure::Evicts(policy)),
+        }
     }
 
     /// Whether Redis keeps what it holds over a restart.

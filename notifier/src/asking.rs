@@ -14,6 +14,7 @@ use mashang_infra::keys::Field;
 use mashang_infra::store;
 use mashang_infra::store::delivery::{Ask, Asked};
 use sea_orm::DbErr;
+use tokio::time::Instant;
 
 use crate::gateway::{Answer, NoAnswer, Question};
 use crate::receipt::Receipt;
@@ -23,6 +24,11 @@ use crate::service::Core;
 
 /// Between two passes.
 const EVERY: Duration = Duration::from_secs(5);
+/// For how long answers are gathered until they are written down together: what was found does not wait for the end of a
+/// long pass, nor end with a process that dies in it.
+const GATHER: Duration = Duration::from_secs(1);
+/// Questions in a row that may be lost before a provider counts as away.
+const LOST: usize = 3;
 /// Providers remember a week.
 const REMEMBERED: i64 = 7 * DAY;
 
@@ -82,7 +88,8 @@ pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
     let mut on_their_way = Vec::new();
     let questions = questions(core, &roads).await?;
     let pause = Duration::from_secs(1) / core.settings.dispatch.ask_per_second.max(1);
-    let mut silent: Vec<String> = Vec::new();
+    let (mut silent, mut lost): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+    let (heartbeat, mut written) = (core.life.heartbeat("asking"), Instant::now());
     for (asked, question) in questions {
         if core.life.soft.is_cancelled() {
             break;
@@ -94,18 +101,43 @@ pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
         passed.asked += 1;
         match ask(core, &asked.gateway, &question).await {
             Ok(Answer::Receipt(receipt)) => found.push(receipt),
-            Ok(Answer::OnItsWay) => on_their_way.push(asked.reference),
+            Ok(Answer::OnItsWay) => on_their_way.push(asked.reference.clone()),
             Ok(Answer::NotKnown) => {}
             Err(error) => {
                 complain(&asked.gateway, &error, &mut passed);
-                silent.push(asked.gateway);
+                lost.push(asked.gateway.clone());
+                let away = lost.iter().filter(|name| **name == asked.gateway).count() >= LOST;
+                if away || !matches!(error, NoAnswer::Lost(_)) {
+                    silent.push(asked.gateway);
+                }
+                continue;
             }
+        }
+        lost.retain(|name| *name != asked.gateway);
+        if written.elapsed() >= GATHER {
+            // A provider that takes its time for each of many questions is no loop that stands still.
+            heartbeat.beat();
+            written = Instant::now();
+            write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
         }
         tokio::time::sleep(pause).await;
     }
-    passed.receipts = receipts::apply(core, &found).await?.applied;
-    passed.acknowledged = acknowledge(core, &on_their_way).await?;
+    write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
     Ok(passed)
+}
+
+/// Applies what was found, and leaves nothing of it.
+async fn write_down(
+    core: &Core,
+    found: &mut Vec<Receipt>,
+    on_their_way: &mut Vec<String>,
+    passed: &mut Passed,
+) -> Result<(), DbErr> {
+    passed.receipts += receipts::apply(core, found).await?.applied;
+    found.clear();
+    passed.acknowledged += acknowledge(core, on_their_way).await?;
+    on_their_way.clear();
+    Ok(())
 }
 
 async fn fetch(road: &Road) -> Result<Vec<Receipt>, NoAnswer> {

@@ -18,7 +18,7 @@ use mashang_infra::db::Db;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::{Ending, Lifecycle};
 use mashang_infra::queue::{self, Queue, QueueOptions};
-use mashang_infra::redis::{RedisOptions, RedisPools};
+use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::telemetry::{self, Telemetry};
 use mashang_notifier::Notifier;
 
@@ -124,7 +124,12 @@ async fn serve(settings: Arc<Settings>) -> anyhow::Result<()> {
     life.listen_for_signals()?;
     let outside = outside(&settings).await?;
     tracing::info!(keys = ?outside.keys, "starting");
-    let options = QueueOptions { namespace: settings.redis.key_prefix.clone(), ..QueueOptions::default() };
+    if let Some(redis) = &outside.redis {
+        check_redis(redis).await?;
+    }
+    // An honest task ends with its claim and a few tries to record it; what a dead process held comes back soon after.
+    let lease = Duration::from_secs(2 * settings.notifier.lease_seconds);
+    let options = QueueOptions { lease, namespace: settings.redis.key_prefix.clone() };
     let queue: Arc<dyn Queue> = queue::open(outside.redis, options);
     life.spawn("telemetry", telemetry.clone().keep_folding(life.soft.clone()));
     life.spawn("heartbeats", life.clone().report_heartbeats(Duration::from_secs(5)));
@@ -144,6 +149,18 @@ async fn serve(settings: Arc<Settings>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A Redis that is away may come later; one that evicts keys is refused.
+async fn check_redis(redis: &RedisPools) -> anyhow::Result<()> {
+    match redis.refuse_eviction().await {
+        Ok(()) => Ok(()),
+        Err(evicts @ RedisFailure::Evicts(_)) => bail!("redis: {evicts}"),
+        Err(error) => {
+            tracing::warn!(%error, "Redis is not there yet: the sweep sends a part of what is due");
+            Ok(())
+        }
+    }
+}
+
 /// Keys, database and Redis.
 async fn check_outside(settings: &Settings) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
@@ -156,6 +173,7 @@ async fn check_outside(settings: &Settings) -> anyhow::Result<()> {
     match &outside.redis {
         Some(redis) => {
             redis.ping().await.context("Redis 无应答 · Redis does not answer")?;
+            check_redis(redis).await?;
             writeln!(out, "Redis           ok")?;
         }
         None => writeln!(out, "Redis           none: the queue lives in the process")?,

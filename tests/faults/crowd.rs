@@ -55,7 +55,6 @@ impl Crowd {
         let keys = KeyRing::open(keys, true)?;
         let db = Db::connect(database).await?;
         let (mut chance, now) = (StdRng::seed_from_u64(seed), Clock::system().now());
-        let tx = db.begin_write().await?;
         let (mut people, mut persons, mut sessions) = (Vec::new(), Vec::new(), Vec::new());
         for n in 0..PEOPLE {
             let (id, token) = (Uuid::now_v7(), format!("faults-{:032x}", chance.random::<u128>()));
@@ -81,6 +80,8 @@ impl Crowd {
             sessions.push(session.into_active_model());
             people.push(Person { id, token });
         }
+        // Sealing so many numbers takes longer than a transaction may idle.
+        let tx = db.begin_write().await?;
         for (persons, sessions) in persons.chunks(1_000).zip(sessions.chunks(1_000)) {
             person::Entity::insert_many(persons.to_vec()).exec_without_returning(&*tx).await?;
             session::Entity::insert_many(sessions.to_vec()).exec_without_returning(&*tx).await?;
@@ -99,7 +100,7 @@ impl Crowd {
     }
 }
 
-fn shop(n: usize, now: mashang_domain::time::Timestamp) -> venue::Model {
+pub fn shop(n: usize, now: mashang_domain::time::Timestamp) -> venue::Model {
     venue::Model {
         id: Uuid::now_v7(),
         external_ref: None,

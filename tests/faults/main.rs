@@ -1,4 +1,5 @@
-//! The faults campaign: real servers and the real api, honest clients, one fault after the other, and one checker.
+//! The faults campaign: real servers, the real api and the real notifier, one fault after the other, and a checker for each
+//! of the two ways: of a scan, and of an alert (the scenarios `dispatch-..`).
 //!
 //! `tests/faults/run [--seed N] [--short] [SCENARIO..]`; what the promises are and how to read the output stands in
 //! `docs/reliability.md`. A scenario is a file of `scenario/`.
@@ -6,6 +7,7 @@
 mod api;
 mod checker;
 mod crowd;
+mod dispatch;
 mod figures;
 mod journal;
 mod load;
@@ -26,13 +28,13 @@ use stage::Name;
 use uuid::Uuid;
 use world::{World, word};
 
-/// Puts the scan path through faults and says which promises held.
+/// Puts scans and alerts through faults and says which promises held.
 #[derive(Parser)]
 struct Arguments {
     /// Replays the chances of a campaign.
     #[arg(long)]
     seed: Option<u64>,
-    /// A minute and a half: a few scenarios, each shorter.
+    /// About three minutes: a few scenarios, each shorter.
     #[arg(long)]
     short: bool,
     /// Keeps the logs, journals and databases, and says where.
@@ -51,7 +53,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let chosen = choose(&arguments)?;
     if arguments.list {
         for name in &chosen {
-            report::say(&format!("{:<24} {}", name.1.to_string(), name.1.about));
+            report::say(&format!("{:<32} {}", name.1.to_string(), name.1.about));
         }
         return Ok(ExitCode::SUCCESS);
     }

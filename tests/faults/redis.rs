@@ -54,9 +54,15 @@ impl Redis {
     }
 
     pub fn flush_all(&self) -> anyhow::Result<()> {
-        super::postgres::run(
-            Command::new("redis-cli").arg("-s").arg(&self.socket).arg("FLUSHALL").stdout(Stdio::null()),
-        )
+        self.say(&["FLUSHALL"]).map(|_| ())
+    }
+
+    /// What `redis-cli` answers to a command.
+    pub fn say(&self, words: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new("redis-cli").arg("-s").arg(&self.socket).args(words).output();
+        let output = output.context("redis-cli")?;
+        ensure!(output.status.success(), "redis-cli {words:?}: {}", output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 }
 

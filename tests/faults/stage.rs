@@ -69,7 +69,10 @@ impl Stage {
         let folder = world.folder()?;
         let (database, crowd) = match wanted.database {
             Some(given) => given,
-            None => (world.database(name.form, &folder)?, world.crowd(name.form)),
+            None => {
+                let crowd = world.crowd(name.form).await?;
+                (world.database(name.form, &folder)?, crowd)
+            }
         };
         let proxy = if wanted.proxied { Some(Proxy::to(world.postgres.port).await?) } else { None };
         let direct = format!(":{}/", world.postgres.port);
@@ -140,12 +143,19 @@ pub fn micros_since(zero: Instant) -> u64 {
     u64::try_from(zero.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
-fn panics_in(log: &Path) -> usize {
+pub fn panics_in(log: &Path) -> usize {
     std::fs::read_to_string(log).map_or(0, |text| text.matches("panicked").count())
 }
 
+/// A number, a `[list]`, or a text.
+fn value_of(text: &str) -> toml::Value {
+    let list = || toml::from_str::<toml::Table>(&format!("list = {text}")).ok()?.remove("list");
+    let value = if text.starts_with('[') { list() } else { text.parse::<i64>().ok().map(toml::Value::from) };
+    value.unwrap_or_else(|| text.into())
+}
+
 /// The settings of an api, as an operator would write them.
-fn settings(form: Form, database: &str, world: &World, more: &[(&str, &str)]) -> String {
+pub fn settings(form: Form, database: &str, world: &World, more: &[(&str, &str)]) -> String {
     let redis = if form == Form::Service { world.redis.url() } else { String::new() };
     let keys = world.keys();
     let mut settings: toml::Table = toml::toml! {
@@ -171,8 +181,7 @@ fn settings(form: Form, database: &str, world: &World, more: &[(&str, &str)]) ->
     set("keys.file", keys.display().to_string().into());
     set("notifier.embedded", if form == Form::Sqlite { "auto" } else { "false" }.into());
     for (key, value) in more {
-        let value = value.parse::<i64>().map_or_else(|_| (*value).into(), toml::Value::from);
-        set(key, value);
+        set(key, value_of(value));
     }
     settings.to_string()
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mashang_tests::private_redis::PrivateRedis;
 use mashang_tests::process::command;
 use mashang_tests::settings::variable;
 
@@ -60,6 +61,21 @@ fn production_refuses_what_is_for_development() {
         for name in REFUSED_IN_PRODUCTION {
             assert!(said.contains(name), "{binary}: {name} is not named in: {said}");
         }
+    }
+}
+
+#[test]
+fn a_redis_that_evicts_is_refused_by_both() {
+    let Some(redis) = PrivateRedis::start() else { return };
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).unwrap();
+    for binary in ["mashang-api", "mashang-notifier"] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = [("redis.url", redis.url()), ("notifier.listen", "127.0.0.1:0".to_owned())];
+        let env: Vec<(String, String)> = settings.map(|(k, v)| (variable(k), v)).to_vec();
+        let output = command(binary, &["serve"], &env).unwrap().current_dir(folder.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{binary}: {said}");
+        assert!(said.contains("maxmemory-policy = allkeys-lru: must be noeviction"), "{binary}: {said}");
     }
 }
 

@@ -60,14 +60,15 @@ impl Planner<'_> {
                 }
                 Choice::Probe(road) => (road, 1, true),
                 Choice::Shut(road, _) if first.is_login() => (road, 1, true),
-                Choice::Shut(_, pause) => return self.put_all_off(group, pause, GATEWAYS_SHUT, plan),
                 Choice::Paused if first.is_login() => {
                     return self.put_all_off(group, LOGIN_PAUSE, GATEWAYS_PAUSED, plan);
                 }
-                Choice::Paused => return self.put_all_off(group, PAUSED_WAIT, GATEWAYS_PAUSED, plan),
-                Choice::None if !places.full.is_empty() => {
+                // One that is in order has room again in a moment, whatever keeps the others.
+                Choice::Shut(..) | Choice::Paused | Choice::None if self.is_full(first, &places.full) => {
                     return self.put_all_off(group, FULL_PAUSE, GATEWAYS_FULL, plan);
                 }
+                Choice::Shut(_, pause) => return self.put_all_off(group, pause, GATEWAYS_SHUT, plan),
+                Choice::Paused => return self.put_all_off(group, PAUSED_WAIT, GATEWAYS_PAUSED, plan),
                 Choice::None => {
                     return plan.settled.extend(group.drain(..).map(|item| self.without_gateway(&item)));
                 }
@@ -103,6 +104,12 @@ impl Planner<'_> {
             not: &not,
         };
         self.router.choose(&wanted, rand::random())
+    }
+
+    /// Whether a gateway that this item could take has no room just now.
+    fn is_full(&self, item: &Item, full: &[String]) -> bool {
+        let channel = |name: &String| self.router.by_name(name).map(|road| road.gateway.channel());
+        full.iter().any(|name| channel(name) == Some(item.row.channel))
     }
 
     /// Waits for a place in the provider's count of its number when that comes soon; otherwise the ladder goes on.

@@ -89,8 +89,8 @@ async fn fill_and_free(world: &mut World, name: Name, rate: f64, disk: &SmallDis
 
 async fn full_sqlite(world: &mut World, name: Name, rate: f64, at: PathBuf) -> anyhow::Result<Report> {
     let disk = SmallDisk::mount(at, 60)?;
+    let crowd = world.crowd(name.form).await?;
     let database = world.database(name.form, &disk.0)?;
-    let crowd = world.crowd(name.form);
     let wanted = Wanted { database: Some((database, crowd)), ..Wanted::default() };
     let mut stage = Stage::set(world, name, wanted).await?;
     let load = stage.honest(rate);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::form::{Parameters, escape, pairs};
-use super::{Accepted, Answer, Fault, KEY_ID, KEY_SECRET, RETRY_AFTER_MS, State, e164};
+use super::{Accepted, Answer, Fault, KEY_ID, KEY_SECRET, RETRY_AFTER_MS, State, e164, now};
 
 /// The provider refuses clocks that are further off, in seconds.
 const SKEW_SECS: i64 = 15 * 60;
@@ -47,8 +47,10 @@ fn details(parameters: &Parameters, state: &mut State) -> (Answer, Option<Fault>
     if let Some(refused) = fault.filter(|fault| !fault.accepts()) {
         return (refused_for(refused), fault);
     }
-    let of_number =
-        |m: &&Accepted| m.phone == phone && (get("BizId").is_empty() || get("BizId") == m.provider_id);
+    let seen_until = now() - i64::try_from(state.sky.weather.visible_after.as_millis()).unwrap_or(i64::MAX);
+    let of_number = |m: &&Accepted| {
+        m.phone == phone && m.at <= seen_until && (get("BizId").is_empty() || get("BizId") == m.provider_id)
+    };
     let (status, code) = match state.ends.get(&phone) {
         None => (1, ""),
         Some(false) => (2, "MOBILE_NOT_ON_SERVICE"),
@@ -96,6 +98,7 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => refusal(500, "InternalError"),
     }
 }
@@ -116,6 +119,7 @@ fn messages(api: &str, parameters: &Parameters) -> Result<Vec<Accepted>, &'stati
         variables,
         reference: reference.to_owned(),
         provider_id: String::new(),
+        at: now(),
     };
     match api {
         "SendSms" => {

@@ -30,7 +30,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
     if wanted.is_empty() || wanted.len() > 500 {
         return (refusal(400, "E000503"), None);
     }
-    let next = state.next.pop_front();
+    let next = state.next.pop_front().or(state.always).or_else(|| state.sky.fault());
     if let Some(answer) = next.and_then(refuses_call) {
         return (answer, next);
     }
@@ -63,6 +63,7 @@ fn status(
             variables: wanted.variables,
             reference: reference.to_owned(),
             provider_id: id,
+            at: super::now(),
         });
     }
     status
@@ -112,7 +113,8 @@ fn refuses_call(fault: Fault) -> Option<Answer> {
         | Fault::Template
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => None,
+        | Fault::CutJson
+        | Fault::LateAnswer => None,
     }
 }
 
@@ -131,6 +133,7 @@ fn of_number(fault: Fault) -> Option<&'static str> {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => None,
     }
 }

@@ -8,28 +8,33 @@ mod aliyun;
 mod form;
 mod huawei;
 mod receipts;
+mod respond;
 mod smtp;
 mod tencent;
 mod twilio;
+mod weather;
 mod webhook;
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, ServerHandle};
-use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
-use futures_util::stream;
+use mashang_domain::time::Timestamp;
+use mashang_infra::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use respond::respond;
 pub use twilio::TWILIO_ACCOUNT;
+use weather::Sky;
+pub use weather::Weather;
 
 pub const KEY_ID: &str = "fakeKeyId";
 pub const KEY_SECRET: &str = "fakeKeySecret";
@@ -50,6 +55,8 @@ pub struct Accepted {
     pub variables: Value,
     pub reference: String,
     pub provider_id: String,
+    /// When it was taken, by this machine's clock.
+    pub at: Timestamp,
 }
 
 /// What goes wrong.
@@ -75,9 +82,14 @@ pub enum Fault {
     HalfAnswer,
     /// Accepted; the JSON ends in the middle, with a right length.
     CutJson,
+    /// Accepted; the answer comes [`LATE`], after the time-outs of those who know of it.
+    LateAnswer,
     /// Sent elsewhere, to where everything is accepted; nothing accepted here.
     Redirect,
 }
+
+/// When the answer of [`Fault::LateAnswer`] comes.
+pub const LATE: Duration = Duration::from_secs(3);
 
 /// The delay that [`Fault::Throttled`] asks for, in milliseconds.
 pub const RETRY_AFTER_MS: i64 = 1_000;
@@ -85,7 +97,7 @@ pub const RETRY_AFTER_MS: i64 = 1_000;
 impl Fault {
     /// Whether the message goes out all the same.
     pub const fn accepts(self) -> bool {
-        matches!(self, Self::LostAnswer | Self::HalfAnswer | Self::CutJson)
+        matches!(self, Self::LostAnswer | Self::HalfAnswer | Self::CutJson | Self::LateAnswer)
     }
 
     /// Whether it concerns one number of a call, where the provider answers for each.
@@ -112,6 +124,9 @@ struct State {
     /// First answers by `webhook-id` or Message-ID.
     answered: HashMap<String, Value>,
     calls: usize,
+    sky: Sky,
+    /// Calls that are not answered yet.
+    open: usize,
 }
 
 /// A running provider; stops when dropped.
@@ -179,6 +194,21 @@ impl FakeProvider {
         lock(&self.state).next.push_back(fault);
     }
 
+    /// What happens to calls for which no other fault is set.
+    pub fn weather(&self, weather: Weather) {
+        lock(&self.state).sky = Sky::new(weather);
+    }
+
+    /// Messages taken so far.
+    pub fn taken(&self) -> usize {
+        lock(&self.state).accepted.len()
+    }
+
+    /// Calls that wait for their answer now.
+    pub fn open(&self) -> usize {
+        lock(&self.state).open
+    }
+
     /// Every call fails so, until told otherwise.
     pub fn fail_always(&self, fault: Option<Fault>) {
         lock(&self.state).always = fault;
@@ -197,6 +227,11 @@ impl FakeProvider {
     /// Questions about messages, with a good signature.
     pub fn questions(&self) -> usize {
         lock(&self.state).questions
+    }
+
+    /// Posts a receipt for each of these messages, which are all of one api.
+    pub async fn push(&self, messages: &[Accepted], delivered: bool, url: &str) -> anyhow::Result<()> {
+        receipts::push(messages, delivered, url).await
     }
 
     /// Posts a receipt for every accepted message to `url`, as the provider of the api would; says how many.
@@ -246,22 +281,22 @@ async fn root_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>)
     } else {
         aliyun::answer(&request, &body, &mut lock(&state))
     };
-    respond(&request, answer, fault).await
+    respond(&request, &state, answer, fault).await
 }
 
 async fn webhook_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
     let (answer, fault) = webhook::answer(&request, &body, &mut lock(&state));
-    respond(&request, answer, fault).await
+    respond(&request, &state, answer, fault).await
 }
 
 async fn twilio_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
     let (answer, fault) = twilio::answer(&request, &body, &mut lock(&state));
-    respond(&request, answer, fault).await
+    respond(&request, &state, answer, fault).await
 }
 
 async fn huawei_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
     let (answer, fault) = huawei::answer(&request, &body, &mut lock(&state));
-    respond(&request, answer, fault).await
+    respond(&request, &state, answer, fault).await
 }
 
 /// Where a redirect leads; nobody must come here.
@@ -277,50 +312,7 @@ impl State {
             .pop_front()
             .or(self.always)
             .or_else(|| phones.iter().find_map(|phone| self.by_phone.get(phone).copied()))
-    }
-}
-
-/// Sends an answer the way the fault wants it. Faults that refuse have already changed the answer.
-async fn respond(request: &HttpRequest, answer: Answer, fault: Option<Fault>) -> HttpResponse {
-    let text = answer.body.to_string();
-    let mut response =
-        HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    response.content_type("application/json");
-    if let Some((name, value)) = answer.retry_after {
-        response.insert_header((name, value.to_string()));
-    }
-    match fault {
-        Some(Fault::Cut | Fault::LostAnswer) => {
-            if let Some(Socket(socket)) = request.conn_data() {
-                let _ = socket.shutdown(Shutdown::Both);
-            }
-            response.finish()
-        }
-        Some(Fault::Hang) => {
-            tokio::time::sleep(HANG).await;
-            response.finish()
-        }
-        Some(Fault::Redirect) => {
-            HttpResponse::TemporaryRedirect().insert_header(("location", "/elsewhere")).finish()
-        }
-        Some(Fault::HtmlError) => {
-            HttpResponse::BadGateway().content_type("text/html").body("<html>502</html>")
-        }
-        Some(Fault::HalfAnswer) => {
-            let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
-            let parts = [Ok(half), Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe))];
-            response.no_chunking(text.len() as u64).streaming(stream::iter(parts))
-        }
-        Some(Fault::CutJson) => response.body(text[..text.len() / 2].to_owned()),
-        Some(
-            Fault::Throttled
-            | Fault::NumberInvalid
-            | Fault::FrequencyLimited
-            | Fault::Account
-            | Fault::Template
-            | Fault::ServerError,
-        )
-        | None => response.body(text),
+            .or_else(|| self.sky.fault())
     }
 }
 
@@ -331,4 +323,8 @@ fn e164(number: &str) -> String {
         None if number.len() == 11 && number.starts_with('1') => format!("+86{number}"),
         None => format!("+{number}"),
     }
+}
+
+fn now() -> Timestamp {
+    Clock::system().now()
 }

@@ -119,6 +119,10 @@ impl Session {
         }
         match fault {
             None => Some("250 2.0.0 OK"),
+            Some(Fault::LateAnswer) => {
+                tokio::time::sleep(super::LATE).await;
+                Some("250 2.0.0 OK")
+            }
             Some(Fault::Template) => Some("554 5.7.1 Refused"),
             Some(Fault::ServerError) => Some("what was that"),
             Some(Fault::HtmlError) => Some("<html>502</html>"),
@@ -163,6 +167,7 @@ fn read(letter: &[String], to: &str) -> (String, Accepted) {
         variables: json!({ "body": text }),
         reference: id.trim_start_matches('<').split('@').next().unwrap_or_default().to_owned(),
         provider_id: id.to_owned(),
+        at: super::now(),
     };
     (id.to_owned(), message)
 }

@@ -121,6 +121,7 @@ fn message(api: &str, number: &str, parameters: &Value, id: &str) -> Accepted {
         variables: parameters["TemplateParamSet"].clone(),
         reference: parameters["SessionContext"].as_str().unwrap_or_default().to_owned(),
         provider_id: id.to_owned(),
+        at: super::now(),
     }
 }
 
@@ -137,7 +138,8 @@ fn refuses_call(fault: Fault) -> Option<&'static str> {
         | Fault::Template
         | Fault::LostAnswer
         | Fault::HalfAnswer
-        | Fault::CutJson => None,
+        | Fault::CutJson
+        | Fault::LateAnswer => None,
     }
 }
 
@@ -156,6 +158,7 @@ fn of_number(fault: Fault) -> Option<&'static str> {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => None,
     }
 }

@@ -53,6 +53,7 @@ fn take(api: &str, phone: String, variables: Value, form: &Parameters, state: &m
         variables,
         reference,
         provider_id: provider_id.clone(),
+        at: super::now(),
     });
     json!({"sid": provider_id, "status": "queued", "error_code": null, "error_message": null})
 }
@@ -74,6 +75,7 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => refusal(500, 20500),
     }
 }

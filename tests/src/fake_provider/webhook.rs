@@ -34,6 +34,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], state: &mut State) -> (
         variables: message["params"].clone(),
         reference: id.to_owned(),
         provider_id: provider_id.clone(),
+        at: super::now(),
     });
     let reply = json!({"id": provider_id, "status": "accepted", "messages": [{"to": to, "id": provider_id}]});
     state.answered.insert(id.to_owned(), reply.clone());
@@ -57,6 +58,7 @@ fn refused_for(fault: Fault) -> Answer {
         | Fault::LostAnswer
         | Fault::HalfAnswer
         | Fault::CutJson
+        | Fault::LateAnswer
         | Fault::Redirect => refusal(500, "internal_error"),
     }
 }

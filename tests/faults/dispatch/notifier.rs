@@ -1,0 +1,110 @@
+//! One notifier process: started, watched, stopped, killed and started again at the same address.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use mashang_tests::port::free_port;
+use mashang_tests::process::Process;
+
+use crate::api::{cpu_seconds, is_ready};
+use crate::wire::get;
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(30);
+
+pub struct Notifier {
+    process: Process,
+    config: PathBuf,
+    pub log: PathBuf,
+    pub port: u16,
+}
+
+impl Notifier {
+    /// Starts a notifier with a listener of its own, and waits until that answers.
+    pub async fn start(config: &Path, name: &str) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let log = config.with_file_name(format!("{name}.log"));
+        let process = launch(config, port, &log)?;
+        let mut notifier = Self { process, config: config.to_owned(), log, port };
+        notifier.listening().await?;
+        Ok(notifier)
+    }
+
+    /// Starts it again, after it ended or was killed.
+    pub async fn again(&mut self) -> anyhow::Result<()> {
+        self.process = launch(&self.config, self.port, &self.log)?;
+        self.listening().await
+    }
+
+    /// As [`Notifier::again`], without waiting.
+    pub fn begin_again(&mut self) -> anyhow::Result<()> {
+        self.process = launch(&self.config, self.port, &self.log)?;
+        Ok(())
+    }
+
+    async fn listening(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while get(self.port, "/healthz", Duration::from_secs(2)).await.is_err() {
+            if let Some(status) = self.process.wait(Duration::ZERO) {
+                bail!("the notifier ended, {status}: {}", self.last_words());
+            }
+            if begun.elapsed() > START {
+                bail!("the notifier does not answer: {}", self.log.display());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// The end of its log.
+    fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        self.process.wait(patience)
+    }
+
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(self.process.id())
+    }
+
+    /// Waits until `/readyz` says ready; answers how long that took.
+    pub async fn ready(&self, patience: Duration) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        while !is_ready(self.port).await {
+            if begun.elapsed() > patience {
+                bail!("not ready within {patience:?}: {}", self.log.display());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// The sum of a counter over its labels, of this life of the process.
+    pub async fn counted(&self, counter: &str, label: &str) -> anyhow::Result<f64> {
+        let answer = get(self.port, "/metrics", Duration::from_secs(5)).await?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let of_it = |line: &&str| line.starts_with(&format!("{counter}{{")) && line.contains(label);
+        let value = |line: &str| line.rsplit(' ').next().and_then(|n| n.parse::<f64>().ok());
+        Ok(text.lines().filter(of_it).filter_map(value).sum())
+    }
+}
+
+fn launch(config: &Path, port: u16, log: &Path) -> anyhow::Result<Process> {
+    let env = [("MASHANG__NOTIFIER__LISTEN".to_owned(), format!("127.0.0.1:{port}"))];
+    let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
+    Process::start("mashang-notifier", &args, &env, log)
+}
