@@ -85,8 +85,7 @@ impl Envelope {
         let (context, bytes) = buffer.split_at_mut(CONTEXT.len());
         context.copy_from_slice(CONTEXT);
         let length = base45::decode(text, bytes).map_err(Refusal::Malformed)?;
-        let head = bytes.first_chunk::<HEAD>().filter(|_| length >= MIN_BYTES);
-        let head = Head::read(head.ok_or(Refusal::Malformed(Flaw::Length))?);
+        let head = Head::read(bytes.first_chunk().ok_or(Refusal::Malformed(Flaw::Length))?);
         Ok(Envelope { buffer, end: CONTEXT.len() + length, head })
     }
 

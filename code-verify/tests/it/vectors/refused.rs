@@ -32,6 +32,11 @@ pub(super) fn text_flaws() -> Vec<Case> {
         Case::refused("one character more, which is another last group", format!("{code}0"), "bad_signature"),
         malformed("one byte too long", text(&wide), "length"),
         malformed("lower case", format!("MSC:{}", code[4..].to_lowercase()), "alphabet"),
+        malformed(
+            "too short, and lower case",
+            format!("{}{}", &code[..7], code[7..40].to_lowercase()),
+            "length",
+        ),
         malformed("a character outside at the end", format!("{}=", &code[..code.len() - 1]), "alphabet"),
         malformed("a group above 65,535", format!("{}:::{}", &code[..10], &code[13..]), "group"),
         malformed("the first group above 65,535", format!("MSC::::{}", &code[7..]), "group"),
