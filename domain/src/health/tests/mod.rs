@@ -1,0 +1,5 @@
+//! Tests of the rules of the health code.
+
+mod rules;
+
+use super::*;
