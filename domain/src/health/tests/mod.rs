@@ -46,6 +46,9 @@ fn assert_sound(before: &HealthState, after: &Outcome, now: Timestamp) {
     if state.colour != before.colour {
         let last = after.changes.last().expect("a change of colour is in the history");
         assert_eq!((last.to, last.days_left), (state.colour, state.left));
+        assert_eq!((last.at, state.since), (state.last_at, state.last_at));
+    } else if after.changes.iter().all(|change| change.from == change.to) {
+        assert_eq!(state.since, before.since);
     }
     if now < before.last_at {
         assert!(

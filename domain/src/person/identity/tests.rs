@@ -122,7 +122,7 @@ fn any_resident() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic_and_what_is_accepted_is_stable(kind in any_kind(), text in "\\PC{0,40}|[A-Z0-9xX]{4,18}|[HM][0-9]{8,10}") {
+    fn no_text_makes_it_panic_and_what_is_accepted_is_stable(kind in any_kind(), text in "(?s).{0,40}|[A-Z0-9xX]{4,18}|[HM][0-9]{8,10}") {
         if let Ok(id) = parse(kind, &text) {
             prop_assert_eq!(parse(kind, id.reveal()), Ok(id.clone()));
             prop_assert_eq!(IdentityNumber::from_stored(kind, id.reveal().to_owned()), Some(id.clone()));
