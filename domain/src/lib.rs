@@ -9,6 +9,7 @@ pub mod time;
 
 pub mod alert;
 pub mod delivery;
+pub mod health;
 pub mod person;
 pub mod protection;
 pub mod trace;

@@ -1,8 +1,9 @@
-//! Who people are to us: a phone number, nothing more, and a role with a scope.
+//! Who people are to us: a phone number, nothing more until they declare their health, and a role with a scope.
 
 pub mod actor;
 pub mod address;
 pub mod email;
+pub mod identity;
 pub mod login;
 pub mod phone;
 pub mod right;
@@ -11,6 +12,7 @@ pub mod role;
 pub use actor::Actor;
 pub use address::Address;
 pub use email::{Email, EmailError};
+pub use identity::{IdentityError, IdentityKind, IdentityNumber};
 pub use phone::{Phone, PhoneError};
 pub use right::Right;
 pub use role::{Division, Role, check_division_code};
