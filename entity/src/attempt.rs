@@ -14,6 +14,8 @@ pub struct Model {
     pub batch: String,
     /// When its provider was last asked what became of it.
     pub asked_at: Option<Timestamp>,
+    /// When its provider last said that it knows nothing of it.
+    pub denied_at: Option<Timestamp>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub outcome: Option<String>,

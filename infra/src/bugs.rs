@@ -18,6 +18,8 @@ pub enum Bug {
     CallBeforeAttempt,
     /// What was not answered is sent again at once.
     BlindResend,
+    /// A lost answer is sent again although its provider could be asked and was not.
+    ResendUnasked,
     /// One delivery that cannot be read stops those of its task.
     BadItemStops,
     /// What the queue lost is not looked for.

@@ -118,6 +118,7 @@ CREATE TABLE attempt (
     started_at TIME NOT NULL,
     finished_at TIME,
     asked_at TIME,
+    denied_at TIME,
     outcome text,
     code text,
     provider_id text

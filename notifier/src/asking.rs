@@ -46,7 +46,7 @@ pub struct Passed {
 
 /// Asks until the soft stop; ends at once where nobody answers.
 pub async fn run(core: Arc<Core>) {
-    if core.settings.dispatch.ask_per_second == 0 || answering(&core).is_empty() {
+    if answering(&core).is_empty() {
         return;
     }
     for road in answering(&core) {
@@ -69,8 +69,11 @@ pub async fn run(core: Arc<Core>) {
     }
 }
 
-/// The roads whose providers answer.
-fn answering(core: &Core) -> Vec<Arc<Road>> {
+/// The roads whose providers answer and are asked.
+pub(crate) fn answering(core: &Core) -> Vec<Arc<Road>> {
+    if core.settings.dispatch.ask_per_second == 0 {
+        return Vec::new();
+    }
     core.router.roads().iter().filter(|road| road.gateway.as_answering().is_some()).cloned().collect()
 }
 
@@ -78,14 +81,13 @@ fn answering(core: &Core) -> Vec<Arc<Road>> {
 pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
     let mut passed = Passed::default();
     let roads = answering(core);
-    let mut found = Vec::new();
+    let mut heard = Heard::default();
     for road in &roads {
         match fetch(road).await {
-            Ok(receipts) => found.extend(receipts),
+            Ok(receipts) => heard.receipts.extend(receipts),
             Err(error) => complain(road.name(), &error, &mut passed),
         }
     }
-    let mut on_their_way = Vec::new();
     let questions = questions(core, &roads).await?;
     let pause = Duration::from_secs(1) / core.settings.dispatch.ask_per_second.max(1);
     let (mut silent, mut lost): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
@@ -100,9 +102,9 @@ pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
         }
         passed.asked += 1;
         match ask(core, &asked.gateway, &question).await {
-            Ok(Answer::Receipt(receipt)) => found.push(receipt),
-            Ok(Answer::OnItsWay) => on_their_way.push(asked.reference.clone()),
-            Ok(Answer::NotKnown) => {}
+            Ok(Answer::Receipt(receipt)) => heard.receipts.push(receipt),
+            Ok(Answer::OnItsWay) => heard.on_their_way.push(asked.reference.clone()),
+            Ok(Answer::NotKnown) => heard.denied.push(asked.reference.clone()),
             Err(error) => {
                 complain(&asked.gateway, &error, &mut passed);
                 lost.push(asked.gateway.clone());
@@ -118,26 +120,38 @@ pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
             // A provider that takes its time for each of many questions is no loop that stands still.
             heartbeat.beat();
             written = Instant::now();
-            write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
+            write_down(core, std::mem::take(&mut heard), &mut passed).await?;
         }
         tokio::time::sleep(pause).await;
     }
-    write_down(core, &mut found, &mut on_their_way, &mut passed).await?;
+    write_down(core, std::mem::take(&mut heard), &mut passed).await?;
     Ok(passed)
 }
 
-/// Applies what was found, and leaves nothing of it.
-async fn write_down(
-    core: &Core,
-    found: &mut Vec<Receipt>,
-    on_their_way: &mut Vec<String>,
-    passed: &mut Passed,
-) -> Result<(), DbErr> {
-    passed.receipts += receipts::apply(core, found).await?.applied;
-    found.clear();
-    passed.acknowledged += acknowledge(core, on_their_way).await?;
-    on_their_way.clear();
-    Ok(())
+/// What providers said, until it is written down.
+#[derive(Default)]
+struct Heard {
+    receipts: Vec<Receipt>,
+    /// References of attempts that were taken.
+    on_their_way: Vec<String>,
+    /// Of those that nothing is known of.
+    denied: Vec<String>,
+}
+
+async fn write_down(core: &Core, heard: Heard, passed: &mut Passed) -> Result<(), DbErr> {
+    passed.receipts += receipts::apply(core, &heard.receipts).await?.applied;
+    if heard.on_their_way.is_empty() && heard.denied.is_empty() {
+        return Ok(());
+    }
+    let tx = core.db.begin_write().await?;
+    let now = core.clock.now();
+    passed.acknowledged += store::delivery::acknowledge(&*tx, &words(&heard.on_their_way), now).await?;
+    store::delivery::deny(&*tx, &words(&heard.denied), now).await?;
+    tx.commit().await
+}
+
+fn words(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
 }
 
 async fn fetch(road: &Road) -> Result<Vec<Receipt>, NoAnswer> {
@@ -193,15 +207,4 @@ async fn questions(core: &Core, roads: &[Arc<Road>]) -> Result<Vec<(Asked, Quest
         Some((asked, question))
     };
     Ok(due.into_iter().filter_map(question).collect())
-}
-
-async fn acknowledge(core: &Core, references: &[String]) -> Result<u64, DbErr> {
-    if references.is_empty() {
-        return Ok(0);
-    }
-    let references: Vec<&str> = references.iter().map(String::as_str).collect();
-    let tx = core.db.begin_write().await?;
-    let moved = store::delivery::acknowledge(&*tx, &references, core.clock.now()).await?;
-    tx.commit().await?;
-    Ok(moved)
 }

@@ -78,6 +78,7 @@ impl Core {
         Reconcile {
             wait: self.settings.dispatch.reconcile_seconds * SECOND,
             idempotent: self.router.idempotent(),
+            answering: asking::answering(self).iter().map(|road| road.name().to_owned()).collect(),
         }
     }
 }

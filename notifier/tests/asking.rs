@@ -71,6 +71,10 @@ async fn what_was_not_reported_is_asked_for() {
         let calls = fake.calls.load(Ordering::SeqCst);
         bench.hand.advance(700 * SECOND);
         running.notifier.wake();
+        running.notifier.sweep().await;
+        assert_eq!(fake.calls.load(Ordering::SeqCst), calls, "asked once more before it is sent again");
+        running.notifier.ask().await.unwrap();
+        running.notifier.wake();
         bench.until("a lost one was sent again", async || fake.calls.load(Ordering::SeqCst) > calls).await;
         let times = fake.times();
         assert!(times.len() == 9 && times.values().all(|n| *n == 1), "{}: {times:?}", bench.name);
@@ -97,6 +101,69 @@ async fn the_rate_is_bounded_and_a_silent_provider_left_alone() {
         // One a second for the five seconds of a pass; those of the first pass were taken and wait their time.
         assert_eq!((passed.asked, passed.receipts), (5, 5), "{}", bench.name);
         assert_eq!(fake.questions.lock().unwrap().len(), 6);
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_can_be_asked_about_is_not_sent_again_unasked() {
+    let settings = [("DISPATCH__ASK_PER_SECOND", "1000")];
+    each(&settings, async |bench| {
+        let people = bench.people(30).await;
+        let script = |_: &_, n| if n == 0 { Act::TakeAndLose } else { Act::Take };
+        let (fake, gateway) = shared(Fake::sms().script(script));
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench.until_count(alert, Unknown, 30).await;
+        // The provider can be asked, and is away when it is.
+        fake.answer(|_| Err(NoAnswer::Lost("timeout".into())));
+        bench.hand.advance(130 * SECOND);
+        running.notifier.ask().await.unwrap();
+        bench.hand.advance(600 * SECOND);
+        running.notifier.ask().await.unwrap();
+        for _ in 0..3 {
+            running.notifier.sweep().await;
+        }
+        assert_eq!(
+            bench.count(alert, Unknown).await,
+            30,
+            "{}: nobody has said that they were not told",
+            bench.name
+        );
+        // It is back, and knows all but three.
+        fake.answer(|question| match question.phone.reveal().ends_with('7') {
+            true => Ok(Answer::NotKnown),
+            false => Ok(Answer::OnItsWay),
+        });
+        bench.hand.advance(130 * SECOND);
+        running.notifier.ask().await.unwrap();
+        running.notifier.wake();
+        bench.until_count(alert, Accepted, 30).await;
+        assert_eq!(fake.times().values().filter(|n| **n == 2).count(), 3, "{}", bench.name);
+        assert_eq!(bench.progress(alert).await.possible_duplicates, 3);
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_provider_that_never_answers_delays_a_warning_by_one_more_wait() {
+    let settings = [("DISPATCH__ASK_PER_SECOND", "1000")];
+    each(&settings, async |bench| {
+        let people = bench.people(5).await;
+        let script = |_: &_, n| if n == 0 { Act::Lose } else { Act::Take };
+        let (fake, gateway) = shared(Fake::sms().script(script));
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench.until_count(alert, Unknown, 5).await;
+        fake.answer(|_| Err(NoAnswer::Lost("timeout".into())));
+        bench.hand.advance(1_190 * SECOND);
+        running.notifier.sweep().await;
+        assert_eq!(bench.count(alert, Unknown).await, 5, "{}", bench.name);
+        bench.hand.advance(20 * SECOND);
+        running.notifier.wake();
+        bench.until_count(alert, Accepted, 5).await;
         running.stop().await;
     })
     .await;

@@ -60,7 +60,7 @@ async fn say(
 
 /// The lease passes, the wait for an answer too: the delivery is pending again.
 async fn lose(bench: &Bench, wait: i64) {
-    let reconcile = store::delivery::Reconcile { wait, idempotent: Vec::new() };
+    let reconcile = store::delivery::Reconcile { wait, idempotent: Vec::new(), answering: Vec::new() };
     bench.hand.advance(5 * SECOND);
     let tx = bench.db.begin_write().await.unwrap();
     store::delivery::end_lost_leases(&*tx, &reconcile, bench.now(), 10).await.unwrap();

@@ -42,7 +42,9 @@ pub async fn take_to_ask(tx: &impl ConnectionTrait, ask: &Ask<'_>) -> Result<Vec
     );
     let raw = raw.any_word(ask.gateways.iter().copied()).sql(" AND t.started_at >= ").bind(ask.from);
     let raw = raw.sql(" AND t.started_at <= ").bind(ask.until);
-    let raw = raw.sql(" AND (t.asked_at IS NULL OR t.asked_at <= ").bind(ask.asked_until).sql(
+    // Whose wait has ended is asked about once more at once: it is sent again after that.
+    let raw = raw.sql(" AND (t.asked_at IS NULL OR t.asked_at <= ").bind(ask.asked_until);
+    let raw = raw.sql(" OR d.state = 'unknown' AND t.asked_at < d.due_at AND d.due_at <= ").bind(ask.now).sql(
         ") AND (t.outcome IS NULL OR t.outcome IN ('accepted', 'unknown')) ORDER BY d.state DESC, t.started_at, t.reference LIMIT ",
     );
     let raw = raw.bind(i64::try_from(ask.limit).unwrap_or(i64::MAX));
@@ -106,4 +108,13 @@ pub async fn acknowledge(
     let raw = raw.sql(") WHERE (outcome IS NULL OR outcome = 'unknown') AND reference");
     tx.execute_raw(raw.any_word(references.iter().copied()).done()).await?;
     Ok(moved)
+}
+
+/// Notes that the provider knows nothing of these attempts.
+pub async fn deny(tx: &impl ConnectionTrait, references: &[&str], now: Timestamp) -> Result<(), DbErr> {
+    if references.is_empty() {
+        return Ok(());
+    }
+    let raw = Raw::new(tx, "UPDATE attempt SET denied_at = ").bind(now).sql(" WHERE reference");
+    tx.execute_raw(raw.any_word(references.iter().copied()).done()).await.map(|_| ())
 }

@@ -14,7 +14,7 @@ mod sent;
 mod sweep;
 mod tally;
 
-pub use asked::{Ask, Asked, acknowledge, people_of, take_to_ask};
+pub use asked::{Ask, Asked, acknowledge, deny, people_of, take_to_ask};
 pub use claim::{
     Claim, NewAttempt, Unanswered, claim, logins, open_attempts, people, told_before, unanswered,
     write_attempts,

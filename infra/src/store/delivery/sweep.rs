@@ -6,6 +6,7 @@ use mashang_domain::time::{MINUTE, SECOND, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
+use crate::bugs::{self, Bug};
 use crate::store::statement::Raw;
 
 /// Which due deliveries are wanted.
@@ -53,6 +54,9 @@ pub struct Reconcile {
     pub wait: i64,
     /// Gateways at which a resend under the same reference is harmless.
     pub idempotent: Vec<String>,
+    /// Gateways whose providers can be asked: a lost answer of theirs is sent again when they have said, after the wait, that
+    /// they know nothing of it, or when they have not answered for as long once more.
+    pub answering: Vec<String>,
 }
 
 /// Two calls in a short time frighten people; providers allow one a minute.
@@ -123,6 +127,18 @@ fn at_idempotent(raw: Raw, reconcile: &Reconcile) -> Raw {
     )
 }
 
+/// Leaves out what its provider can still be asked about and has not denied since the wait ended.
+fn unless_to_be_asked(raw: Raw, reconcile: &Reconcile, now: Timestamp) -> Raw {
+    if bugs::has(Bug::ResendUnasked) {
+        return raw;
+    }
+    let raw = raw.sql(" AND (due_at <= ").bind(now - reconcile.wait).sql(
+        " OR NOT EXISTS (SELECT 1 FROM attempt t WHERE t.delivery_id = delivery.id AND t.epoch = delivery.epoch \
+         AND (t.outcome IS NULL OR t.outcome = 'unknown') AND (t.denied_at IS NULL OR t.denied_at < delivery.due_at) AND t.gateway",
+    );
+    raw.any_word(reconcile.answering.iter().map(String::as_str)).sql("))")
+}
+
 /// What became of unknown deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resolved {
@@ -162,7 +178,7 @@ pub async fn resolve_unknown(
     let raw = waited(raw).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now);
     // Not "the rest": more may have become unknown since, or been left by the limit.
     let raw = at_idempotent(raw.sql(" AND possible_duplicates = 0 AND NOT "), reconcile);
-    let raw = limited(raw, limit).sql(" RETURNING id");
+    let raw = limited(unless_to_be_asked(raw, reconcile, now), limit).sql(" RETURNING id");
     Ok(Resolved { given_up, harmless, possible_duplicates: ids(db, raw).await?.len() })
 }
 
