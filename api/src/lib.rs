@@ -6,6 +6,7 @@
 pub mod app;
 mod canary;
 pub mod cli;
+mod client;
 pub mod error;
 pub mod http;
 pub mod jobs;

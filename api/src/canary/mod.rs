@@ -6,12 +6,11 @@
 //! anybody else in it ends the run. Two people approve, every act is recorded, and what is left of a run is deleted after
 //! it, so that it stands in no list for longer than it takes.
 
-mod client;
 mod stage;
 mod steps;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use actix_web::web;
@@ -21,8 +20,8 @@ pub(crate) use mashang_infra::store::canary as rows;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use self::client::Client;
 use self::stage::Stage;
+use crate::client::Client;
 use crate::state::App;
 
 /// The job whose finished ticks are the runs that went well.
@@ -31,6 +30,8 @@ pub(crate) const JOB: &str = "canary";
 const DIVISION: &str = "990000";
 /// How often it is looked whether a run is due.
 const LOOK: Duration = Duration::from_secs(10);
+/// What one request may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// What one run may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -59,7 +60,22 @@ pub(crate) fn start(app: &web::Data<App>, address: SocketAddr) {
     for step in STEPS {
         failures(step).increment(0);
     }
-    app.lifecycle.spawn("canary", run(app.clone(), Client::new(address)));
+    match Client::new(&reached_at(address).to_string(), Some(TIMEOUT)) {
+        Ok(client) => {
+            app.lifecycle.spawn("canary", run(app.clone(), client));
+        }
+        Err(error) => complain(&Failed::at("stage")(error)),
+    }
+}
+
+/// A listener that is bound to every address is reached over the loopback.
+fn reached_at(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
 }
 
 async fn run(app: web::Data<App>, client: Client) {

@@ -9,10 +9,10 @@ use rand::TryRng;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::client::{Client, text};
 use super::{DIVISION, Failed, rows};
 use crate::app::session;
 use crate::app::staff::{Appointment, appoint};
+use crate::client::{Client, text};
 use crate::state::App;
 
 pub(super) struct Stage {
@@ -48,8 +48,8 @@ impl Stage {
         let of_official = session::open_for_staff(app, &*tx, official, now).await.map_err(problem)?;
         let of_approver = session::open_for_staff(app, &*tx, approver, now).await.map_err(problem)?;
         tx.commit().await?;
-        let citizen = client.with_token(&citizen.token);
-        let official_client = client.with_token(&of_official.token);
+        let citizen = client.signed_in(&citizen.token);
+        let official_client = client.signed_in(&of_official.token);
         let venue = venue(&citizen, &official_client, &phone).await?;
         let codes = citizen.get(&format!("/venues/{venue}/codes")).await.context("codes")?;
         Ok(Self {
@@ -59,7 +59,7 @@ impl Stage {
             person: person.id,
             citizen,
             official: official_client,
-            approver: client.with_token(&of_approver.token),
+            approver: client.signed_in(&of_approver.token),
             venue,
             staff: [official, approver],
         })

@@ -11,9 +11,9 @@ use mashang_infra::lease;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::client::{Client, text};
 use super::stage::Stage;
 use super::{Failed, rows};
+use crate::client::{Client, text};
 use crate::state::App;
 
 /// The login is tried as often as the limits of a number allow: ten codes a day.

@@ -4,8 +4,8 @@ use mashang_domain::person::{Actor, Division, Role};
 use serde_json::json;
 
 use super::Stage;
-use super::client::{Client, text};
 use crate::app::staff::{self, Appointment};
+use crate::client::{Client, text};
 
 /// The password of every demo account. The database lives in the demo's folder and production refuses the demo.
 pub(super) const PASSWORD: &str = "demo-password-2020";

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Stage;
 use super::accounts::Staff;
 use super::city::World;
-use super::client::text;
 use super::loop_of_scans::Scene;
 use super::show::{act, bar, line, masked};
+use crate::client::text;
 
 pub(super) async fn play(stage: &Stage, staff: &Staff, world: &World, scene: &Scene) -> anyhow::Result<()> {
     let trace = trace(stage, staff, world).await?;

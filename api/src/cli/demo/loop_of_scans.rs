@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::accounts::Staff;
 use super::city::World;
-use super::client::{Client, text};
 use super::show::{act, bar, line, masked};
 use super::{Stage, show};
 use crate::app::import::{self, BadLine, ImportContext, ImportFormat, ImportOptions, ImportProgress};
+use crate::client::{Client, text};
 
 /// What the second half needs to know.
 pub(super) struct Scene {

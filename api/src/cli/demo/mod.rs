@@ -8,7 +8,6 @@
 mod accounts;
 mod choose;
 mod city;
-mod client;
 mod loop_of_alert;
 mod loop_of_scans;
 mod phones;
@@ -23,10 +22,10 @@ use mashang_config::Settings;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::telemetry::Telemetry;
 
-use self::client::Client;
 use self::phones::Phones;
 use super::say;
 use super::service::Service;
+use crate::client::Client;
 
 #[derive(Args)]
 pub(super) struct DemoArgs {
@@ -48,12 +47,13 @@ struct Stage {
     phones: Phones,
     /// Where the API listens, `http://host:port`.
     base: String,
+    client: Client,
     dir: PathBuf,
 }
 
 impl Stage {
     fn client(&self) -> Client {
-        Client::new(format!("{}/api/v1", self.base))
+        self.client.clone()
     }
 }
 
@@ -65,8 +65,9 @@ pub(super) async fn run(settings: Settings, telemetry: Telemetry, args: DemoArgs
     let settings = demo_settings(settings, &args.dir, &phones)?;
     let service = Service::start(settings, telemetry, &lifecycle).await?;
     phones.report_to(service.receipts.context("the demo takes receipts")?);
+    let client = Client::new(&service.address.to_string(), None)?.with_details();
     let base = format!("http://{}", service.address);
-    let stage = Stage { app: service.app.clone(), phones, base, dir: args.dir.clone() };
+    let stage = Stage { app: service.app.clone(), phones, base, client, dir: args.dir.clone() };
     let played = tokio::select! {
         played = play(&stage, args.data.as_deref()) => played,
         () = lifecycle.soft.cancelled() => Ok(()),
