@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::plausibility::{Coordinates, Sighting, Verdict};
 use mashang_domain::venue::{Direction, ScanPoint, SuspectReason};
@@ -225,8 +226,7 @@ pub(crate) fn array<T: Into<Value>>(kind: ArrayType, items: impl IntoIterator<It
 
 /// Bytes for SQLite's `json_each`, as a JSON list of hexadecimal words.
 pub(crate) fn hex_list<T: AsRef<[u8]>>(items: impl IntoIterator<Item = T>) -> Value {
-    let word = |item: T| item.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    json!(items.into_iter().map(word).collect::<Vec<_>>()).to_string().into()
+    json!(items.into_iter().map(|item| HEXLOWER.encode(item.as_ref())).collect::<Vec<_>>()).to_string().into()
 }
 
 pub(crate) fn postgres(sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
