@@ -71,13 +71,18 @@ impl Api {
 
     /// Waits until `/readyz` says ready; answers how long that took.
     pub async fn ready(&self, patience: Duration) -> anyhow::Result<Duration> {
-        let begun = Instant::now();
-        while !is_ready(self.port).await {
-            ensure!(begun.elapsed() < patience, "not ready within {patience:?}: {}", self.log.display());
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Ok(begun.elapsed())
+        ready(self.port, patience, &self.log).await
     }
+}
+
+/// Waits until the process at this port says that it is ready; answers how long that took.
+pub async fn ready(port: u16, patience: Duration, log: &Path) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    while !is_ready(port).await {
+        ensure!(begun.elapsed() < patience, "not ready within {patience:?}: {}", log.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(begun.elapsed())
 }
 
 /// CPU seconds that a process has used so far.
@@ -88,8 +93,8 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Whether an api says that it can serve.
-pub async fn is_ready(port: u16) -> bool {
+/// Whether a process says that it can serve.
+async fn is_ready(port: u16) -> bool {
     get(port, "/readyz", Duration::from_secs(2)).await.is_ok_and(|answer| answer.status == 200)
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use mashang_tests::port::free_port;
 use mashang_tests::process::Process;
 
-use crate::api::{cpu_seconds, is_ready};
+use crate::api::{cpu_seconds, ready};
 use crate::wire::get;
 
 /// How long a start may take.
@@ -83,14 +83,7 @@ impl Notifier {
 
     /// Waits until `/readyz` says ready; answers how long that took.
     pub async fn ready(&self, patience: Duration) -> anyhow::Result<Duration> {
-        let begun = Instant::now();
-        while !is_ready(self.port).await {
-            if begun.elapsed() > patience {
-                bail!("not ready within {patience:?}: {}", self.log.display());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(begun.elapsed())
+        ready(self.port, patience, &self.log).await
     }
 
     /// The sum of a counter over its labels, of this life of the process.
