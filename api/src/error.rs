@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use mashang_infra::store::session_reader::LookUpError;
+use mashang_infra::store::look_up::LookUpError;
 
 use crate::http::context;
 

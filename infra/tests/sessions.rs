@@ -6,8 +6,9 @@ use database::Database;
 use futures_util::future::join_all;
 use mashang_domain::time::Timestamp;
 use mashang_entity::person;
+use mashang_infra::store::look_up::LookUpError;
 use mashang_infra::store::session::{self, NewSession};
-use mashang_infra::store::session_reader::{LookUpError, SessionReader};
+use mashang_infra::store::session_reader::SessionReader;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
+use mashang_domain::health::Colour;
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::Direction;
 use mashang_infra::store::scan_history::PastScan;
@@ -73,8 +74,8 @@ struct VenueName {
 /// The colour of the person's health code.
 #[derive(Serialize, ToSchema)]
 struct Health {
-    #[schema(example = "green")]
-    colour: String,
+    colour: Colour,
+    /// The time of the scan, so that its repetition is answered alike.
     as_of: Timestamp,
 }
 
@@ -84,7 +85,7 @@ struct ScanAnswer {
     venue: VenueName,
     direction: Direction,
     scanned_at: Timestamp,
-    /// Null where there is no health code.
+    /// Null where health codes are off, or when the colour could not be read just now.
     health: Option<Health>,
     /// Whether officials will see it as doubtful.
     suspect: bool,
@@ -98,7 +99,7 @@ impl From<&Told> for ScanAnswer {
             venue: VenueName { id: t.venue_id, name: t.venue_name.to_string(), zone },
             direction: t.direction,
             scanned_at: t.scanned_at,
-            health: None,
+            health: t.health.map(|colour| Health { colour, as_of: t.scanned_at }),
             suspect: t.suspect,
         }
     }

@@ -9,5 +9,5 @@ mod storage;
 pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, SUMMARY, Template};
 pub use limits::{Limits, Sessions};
 pub use process::{Canary, Development, Http, Log, LogFormat, Operation, Posters};
-pub use rules::{Categories, CategorySettings, Scans, Trace, Venues};
+pub use rules::{Categories, CategorySettings, Health, Scans, Trace, Venues};
 pub use storage::{Database, Keys, Redis, Retention};

@@ -101,6 +101,15 @@ pub struct Integrity {
     pub evidence: Uuid,
 }
 
+crate::macros::words! {
+    /// What an entry of the integrity record says.
+    IntegrityKind {
+        FalseDeclaration = "false_declaration",
+        /// An earlier entry no longer stands: an appeal against it was granted.
+        Lifted = "lifted",
+    }
+}
+
 /// The state to store, with the history that has to be written in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

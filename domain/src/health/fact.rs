@@ -30,6 +30,20 @@ crate::macros::words! {
     }
 }
 
+impl Fact {
+    /// Whether a declaration states it: a newer declaration takes its place.
+    pub const fn is_declared(self) -> bool {
+        matches!(
+            self,
+            Self::Declared
+                | Self::DeclaredSymptom
+                | Self::DeclaredFever
+                | Self::DeclaredContact
+                | Self::DeclaredKeyArea
+        )
+    }
+}
+
 crate::macros::words! {
     /// The official lists that are imported.
     RecordKind {

@@ -23,7 +23,7 @@ pub mod state;
 mod work;
 
 pub use check::{Fault, FaultKind};
-pub use event::{Change, ChangeKind, Event, Integrity, Outcome, Refused, Review};
+pub use event::{Change, ChangeKind, Event, Integrity, IntegrityKind, Outcome, Refused, Review};
 pub use explain::{Because, Explanation, explain};
 pub use fact::{Declared, Fact, RecordKind, Symptom, Temperature, contradictions};
 pub use machine::{apply, as_of};

@@ -23,6 +23,8 @@ pub enum Field {
     StaffTotp,
     StaffEmail,
     IdempotentAnswer,
+    Declaration,
+    CheckIn,
 }
 
 impl Field {
@@ -35,6 +37,8 @@ impl Field {
             Field::StaffTotp => "staff.totp",
             Field::StaffEmail => "staff.email",
             Field::IdempotentAnswer => "idempotency.response",
+            Field::Declaration => "declaration.sealed",
+            Field::CheckIn => "check_in.sealed",
         }
     }
 }

@@ -1,7 +1,15 @@
 //! The retention table. Its order is the order of deletion: what refers to a row stands before the row.
 
 use super::Rule::{After, DaysAfter, Outlives, Trimmed, UntilTheEnd, Unused, With};
-use super::{Kept, Period, Personal};
+use super::{Kept, Key, Period, Personal};
+
+/// With the health code of the person.
+const WITH_CODE: super::Rule = With {
+    parent: "health",
+    key: Key { column: "person_id", of: "person_id" },
+    period: Period::Health,
+    since: "last_at",
+};
 
 /// Every table of the schema.
 pub const TABLE: &[Kept] = &[
@@ -94,7 +102,12 @@ pub const TABLE: &[Kept] = &[
         holds_zh: "追踪结果中的人员、等级与相遇",
         holds_en: "People of a trace, their levels and meetings",
         personal: Personal::Yes,
-        rule: With { parent: "trace", key: "trace_id", period: Period::Traces, since: "created_at" },
+        rule: With {
+            parent: "trace",
+            key: Key { column: "trace_id", of: "id" },
+            period: Period::Traces,
+            since: "created_at",
+        },
         why_zh: "作为提醒的依据，可复核",
         why_en: "The ground of a warning, open to review",
     },
@@ -112,7 +125,12 @@ pub const TABLE: &[Kept] = &[
         holds_zh: "流调人员对病例行程的更正",
         holds_en: "Corrections of a case's visits",
         personal: Personal::Yes,
-        rule: With { parent: "infection_case", key: "case_id", period: Period::Traces, since: "window_end" },
+        rule: With {
+            parent: "infection_case",
+            key: Key { column: "case_id", of: "id" },
+            period: Period::Traces,
+            since: "window_end",
+        },
         why_zh: "与病例一同复核",
         why_en: "Reviewed together with the case",
     },
@@ -142,6 +160,69 @@ pub const TABLE: &[Kept] = &[
         rule: DaysAfter { period: Period::Scans, since: "at" },
         why_zh: "覆盖一个潜伏期加调查时间",
         why_en: "One incubation period and the time to investigate",
+    },
+    Kept {
+        table: "declaration",
+        holds_zh: "健康申报（加密）、证件号的散列、同意的告知版本",
+        holds_en: "Health declarations (sealed), hash of the document number, notice consented to",
+        personal: Personal::Yes,
+        rule: WITH_CODE,
+        why_zh: "核验健康码；更正保留历史",
+        why_en: "Ground of the health code; corrections keep their history",
+    },
+    Kept {
+        table: "health_fact",
+        holds_zh: "已知情况：申报、名单、提醒、体温等，随机编号",
+        holds_en: "What is known: declared, listed, warned of, measured; random ids",
+        personal: Personal::Yes,
+        rule: WITH_CODE,
+        why_zh: "按规则确定颜色，规则变更时重新评估",
+        why_en: "Decides the colour by rules, and again when rules change",
+    },
+    Kept {
+        table: "check_in",
+        holds_zh: "每日健康打卡（加密）",
+        holds_en: "Daily reports (sealed)",
+        personal: Personal::Yes,
+        rule: After { period: Period::Health, since: "at" },
+        why_zh: "连续打卡满天数后转绿",
+        why_en: "Days of normal reports turn a code green",
+    },
+    Kept {
+        table: "health_change",
+        holds_zh: "颜色变更记录：原因、规则、经办人",
+        holds_en: "History of colours: reason, rule, who acted",
+        personal: Personal::Yes,
+        rule: After { period: Period::Health, since: "at" },
+        why_zh: "本人可查，可申诉",
+        why_en: "People can read it and appeal",
+    },
+    Kept {
+        table: "integrity_record",
+        holds_zh: "诚信记录：与核查不符的申报",
+        holds_en: "Integrity record: declarations that contradict records",
+        personal: Personal::Yes,
+        rule: After { period: Period::Health, since: "at" },
+        why_zh: "虚假申报的依据，可申诉",
+        why_en: "Ground of a red code for a false declaration, open to appeal",
+    },
+    Kept {
+        table: "health",
+        holds_zh: "健康码：颜色、原因、打卡进度",
+        holds_en: "Health codes: colour, reason, progress of check-ins",
+        personal: Personal::Yes,
+        rule: After { period: Period::Health, since: "last_at" },
+        why_zh: "出示与查验健康码",
+        why_en: "Shown and verified at gates",
+    },
+    Kept {
+        table: "rule_version",
+        holds_zh: "健康码规则的各版本",
+        holds_en: "Versions of the rules of the health code",
+        personal: Personal::No,
+        rule: UntilTheEnd,
+        why_zh: "说明颜色所依据的规则",
+        why_en: "Says by which rules a colour came about",
     },
     Kept {
         table: "venue_code",
@@ -193,7 +274,12 @@ pub const TABLE: &[Kept] = &[
         holds_zh: "导入文件各段的校验值与行数",
         holds_en: "Digests and line counts of the parts of imported files",
         personal: Personal::No,
-        rule: With { parent: "import_job", key: "job_id", period: Period::Imports, since: "updated_at" },
+        rule: With {
+            parent: "import_job",
+            key: Key { column: "job_id", of: "id" },
+            period: Period::Imports,
+            since: "updated_at",
+        },
         why_zh: "中断后从未完成处继续",
         why_en: "An import goes on where it stopped",
     },

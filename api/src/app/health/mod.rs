@@ -1,0 +1,46 @@
+//! Health codes: what people, guards and officials do with them. The rules are in `domain::health`, the writing of many
+//! events at once in `infra::health`.
+
+use std::sync::Arc;
+
+use mashang_domain::health::{Colour, HealthState, as_of};
+use mashang_entity::health;
+use mashang_infra::health::state_of;
+use uuid::Uuid;
+
+use crate::error::{Answer, Code, Problem};
+use crate::state::{App, HEALTH};
+
+/// The code of a person as it is now, time counted in; of who has none, what that means.
+pub async fn state(app: &App, person: Uuid) -> Answer<HealthState> {
+    let now = app.clock.now();
+    let row = code(app, person).await?;
+    let stored = row.map_or_else(|| HealthState::undeclared(now), |row| state_of(&row));
+    Ok(as_of(&stored, &app.rules.current(), now))
+}
+
+/// The colour to be shown with a scan; none where this part is off.
+pub async fn colour(app: &App, person: Uuid) -> Answer<Option<Colour>> {
+    if !app.settings.health.enabled {
+        return Ok(None);
+    }
+    Ok(Some(state(app, person).await?.colour))
+}
+
+/// The row of a person's code, from the cache.
+pub async fn code(app: &App, person: Uuid) -> Answer<Option<Arc<health::Model>>> {
+    let load = async { Ok::<_, Problem>(app.health_reader.of(person).await?.map(Arc::new)) };
+    app.health.get_or_load(person, load).await
+}
+
+/// Drops what is cached of these people, everywhere; after the commit of what changed them.
+pub async fn changed(app: &App, people: impl IntoIterator<Item = Uuid>) {
+    for person in people {
+        app.caches.invalidate(HEALTH, person).await;
+    }
+}
+
+/// 404 where this part is off.
+pub fn require(app: &App) -> Answer<()> {
+    if app.settings.health.enabled { Ok(()) } else { Err(Problem::new(Code::NotFound)) }
+}
