@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use crate::app::health::keys;
 use crate::app::operation;
 use crate::state::App;
 
@@ -31,6 +32,9 @@ pub async fn start(app: &web::Data<App>) -> Result<JobScheduler, JobSchedulerErr
     let wake = Arc::new(Notify::new());
     app.lifecycle.spawn("jobs", run(app.clone(), Arc::clone(&wake)));
     app.lifecycle.spawn("audit check", audit_loop(app.clone()));
+    if app.settings.health.enabled {
+        app.lifecycle.spawn("code keys", keys::run(app.clone()));
+    }
     app.lifecycle.spawn("figures", figures::run(app.clone()));
     let scheduler = JobScheduler::new().await?;
     // The cron's hours are UTC, the setting's those of Asia/Shanghai.

@@ -9,15 +9,19 @@ use mashang_infra::cache::{Cache, Caches};
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
 use mashang_infra::gate::Gate;
+use mashang_infra::health::issuer::Issuer;
 use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
+use mashang_infra::store::code_check::CheckLog;
 use mashang_infra::store::health_reader::HealthReader;
 use mashang_infra::store::scan_writer::ScanWriter;
 use mashang_infra::store::session_reader::SessionReader;
 use mashang_infra::telemetry::Telemetry;
+
+use uuid::Uuid;
 
 use crate::app::session::Session;
 use crate::app::venue::CodeEntry;
@@ -51,6 +55,14 @@ pub struct App {
     pub health: Cache<Option<Arc<health::Model>>>,
     /// For those that the cache has not.
     pub health_reader: HealthReader,
+    /// Whose code a reference of a signed code is.
+    pub code_refs: Cache<Option<Uuid>>,
+    /// Names as guards see them, by declaration.
+    pub names: Cache<Arc<str>>,
+    /// Signs and checks codes.
+    pub issuer: Issuer,
+    /// Writes down what gates checked.
+    pub checks: CheckLog,
     /// By which health codes are judged.
     pub rules: Rules,
     /// Records scans; close it when the server has stopped.
@@ -68,11 +80,16 @@ impl App {
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
         let h = &parts.settings.health;
         let health = parts.caches.cache(HEALTH, h.cache_entries, Duration::from_secs(h.cache_seconds));
+        let lasting = Duration::from_secs(h.cache_seconds * 10);
+        let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
+        let names = parts.caches.cache("name", h.cache_entries, lasting);
+        let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
         let Parts { settings, db, keys, clock, queue, redis, caches, rules, fonts, lifecycle, telemetry } =
             parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let session_reader = SessionReader::start(&db);
         let health_reader = HealthReader::start(&db);
+        let checks = CheckLog::start(&db);
         let gate = Gate::new(db.clone(), Arc::clone(&keys));
         Self {
             settings,
@@ -88,6 +105,10 @@ impl App {
             codes,
             health,
             health_reader,
+            code_refs,
+            names,
+            issuer,
+            checks,
             rules,
             scans,
             fonts,

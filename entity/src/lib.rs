@@ -6,6 +6,8 @@ pub mod audit;
 pub mod audit_anchor;
 pub mod case_edit;
 pub mod check_in;
+pub mod code_check;
+pub mod code_key;
 pub mod declaration;
 pub mod delivery;
 pub mod gateway;

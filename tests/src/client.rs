@@ -79,8 +79,9 @@ impl Client {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<Reply, reqwest::Error> {
-        let outside =
-            ["/api/", "/v/", "/healthz", "/readyz", "/metrics", "/no/"].iter().any(|p| path.starts_with(p));
+        let outside = ["/api/", "/v/", "/.well-known/", "/healthz", "/readyz", "/metrics", "/no/"]
+            .iter()
+            .any(|p| path.starts_with(p));
         let url = format!("{}{}{path}", self.base, if outside { "" } else { "/api/v1" });
         let asked = format!("{method} {path}");
         let mut request = self.http.request(method, url).headers(self.headers.clone());

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod contract;
 pub mod fake_provider;
 pub mod figures;
+pub mod health;
 pub mod outbreak;
 pub mod persona;
 pub mod place;

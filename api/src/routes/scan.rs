@@ -73,7 +73,7 @@ struct VenueName {
 
 /// The colour of the person's health code.
 #[derive(Serialize, ToSchema)]
-struct Health {
+struct ScanColour {
     colour: Colour,
     /// The time of the scan, so that its repetition is answered alike.
     as_of: Timestamp,
@@ -86,7 +86,7 @@ struct ScanAnswer {
     direction: Direction,
     scanned_at: Timestamp,
     /// Null where health codes are off, or when the colour could not be read just now.
-    health: Option<Health>,
+    health: Option<ScanColour>,
     /// Whether officials will see it as doubtful.
     suspect: bool,
 }
@@ -99,7 +99,7 @@ impl From<&Told> for ScanAnswer {
             venue: VenueName { id: t.venue_id, name: t.venue_name.to_string(), zone },
             direction: t.direction,
             scanned_at: t.scanned_at,
-            health: t.health.map(|colour| Health { colour, as_of: t.scanned_at }),
+            health: t.health.map(|colour| ScanColour { colour, as_of: t.scanned_at }),
             suspect: t.suspect,
         }
     }

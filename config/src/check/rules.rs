@@ -15,6 +15,7 @@ pub(super) fn retention(c: &mut Checker, s: &Settings) {
         ("retention.imports_days", r.imports_days),
         ("retention.job_days", r.job_days),
         ("retention.health_days", r.health_days),
+        ("retention.code_checks_days", r.code_checks_days),
     ] {
         c.refuse_if(
             days == 0 || days > 180,
@@ -47,6 +48,7 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
     c.within("trace.min_overlap_seconds", s.trace.min_overlap_seconds, 1, 3600);
     c.within("trace.max_window_days", s.trace.max_window_days, 1, 30);
     c.within("health.code_seconds", s.health.code_seconds, 10, 300);
+    c.within("health.key_days", s.health.key_days, 1, 90);
     c.within("health.appeal_hours", s.health.appeal_hours, 1, 720);
     c.within("health.alone_per_hour", s.health.alone_per_hour, 0, 1_000);
     c.within("health.cache_seconds", s.health.cache_seconds, 1, 600);

@@ -45,6 +45,7 @@ pub struct Health {
     pub enabled: bool,
     pub rules_file: String,
     pub code_seconds: u32,
+    pub key_days: i64,
     pub notice_version: String,
     pub alone_per_hour: usize,
     pub second_for_red: bool,

@@ -47,6 +47,7 @@ pub struct Retention {
     pub imports_days: u32,
     pub job_days: u32,
     pub health_days: u32,
+    pub code_checks_days: u32,
     pub audit_days: u32,
     pub hour: u32,
 }

@@ -82,6 +82,11 @@ impl Temperature {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "300 to 450 fit")]
         (30.0..=45.0).contains(&degrees).then(|| Self((degrees * 10.0).round() as u16))
     }
+
+    /// In degrees.
+    pub fn celsius(self) -> f64 {
+        f64::from(self.0) / 10.0
+    }
 }
 
 /// The answers of a declaration that rules look at.

@@ -13,7 +13,7 @@ crate::macros::words! {
         Scans = "scans_days", LoginCodes = "login_codes_days", Sessions = "sessions_days", Traces = "traces_days",
         Deliveries = "deliveries_days", Idempotency = "idempotency_days", Imports = "imports_days", Jobs = "job_days",
         Audit = "audit_days",
-        Health = "health_days",
+        Health = "health_days", CodeChecks = "code_checks_days",
     }
 }
 
@@ -30,6 +30,7 @@ pub struct RetentionDays {
     pub jobs: u32,
     pub audit: u32,
     pub health: u32,
+    pub code_checks: u32,
 }
 
 impl RetentionDays {
@@ -45,6 +46,7 @@ impl RetentionDays {
             Period::Jobs => self.jobs,
             Period::Audit => self.audit,
             Period::Health => self.health,
+            Period::CodeChecks => self.code_checks,
         }
     }
 }

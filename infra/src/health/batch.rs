@@ -80,6 +80,19 @@ pub async fn apply(
     Ok(done)
 }
 
+/// Gives somebody of whom nothing is known a code, or answers the one they have.
+///
+/// # Errors
+/// When the database fails.
+pub async fn begin(tx: &impl ConnectionTrait, person: Uuid, now: Timestamp) -> Result<health::Model, DbErr> {
+    if let Some(row) = store::take(tx, &[person]).await?.remove(&person) {
+        return Ok(row);
+    }
+    let row = undeclared(person, "", code_ref()?, now);
+    store::put(tx, vec![row.clone()]).await?;
+    Ok(row)
+}
+
 impl Work<'_> {
     fn one(&mut self, happening: &Happening, new: &HashSet<(Uuid, Uuid)>) -> Result<Done, DbErr> {
         let Happening { person, division, event, actor } = happening;

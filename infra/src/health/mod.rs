@@ -5,8 +5,10 @@
 //! evidence is known already changes nothing, so whatever delivers events may deliver them again.
 
 mod batch;
+pub mod issuer;
 mod row;
 pub mod rules;
+pub mod statement;
 
-pub use batch::{Done, Happening, apply};
+pub use batch::{Done, Happening, apply, begin};
 pub use row::state_of;

@@ -25,6 +25,7 @@ pub enum Field {
     IdempotentAnswer,
     Declaration,
     CheckIn,
+    CodeKey,
 }
 
 impl Field {
@@ -39,6 +40,7 @@ impl Field {
             Field::IdempotentAnswer => "idempotency.response",
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
+            Field::CodeKey => "code_key.seed",
         }
     }
 }

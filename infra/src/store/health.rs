@@ -179,3 +179,10 @@ pub async fn erase(tx: &impl ConnectionTrait, person: Uuid) -> Result<(), DbErr>
     integrity_record::Entity::delete_many().filter(integrity).exec(tx).await?;
     health::Entity::delete_by_id(person).exec(tx).await.map(|_| ())
 }
+
+/// Whose code this is.
+pub async fn person_of(db: &impl ConnectionTrait, code_ref: i64) -> Result<Option<Uuid>, DbErr> {
+    use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
+    let query = health::Entity::find().select_only().column(health::Column::PersonId);
+    query.filter(health::Column::CodeRef.eq(code_ref)).into_tuple().one(db).await
+}

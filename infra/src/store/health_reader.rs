@@ -9,24 +9,24 @@ use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbErr, EntityTrait};
 use uuid::Uuid;
 
-use super::look_up::{LookUp, LookUpError};
+use super::gather::{Gather, GatherError};
 use super::scan::{array, hex_list, postgres, sqlite};
 use crate::db::Db;
 
 /// Clones share the queries.
 #[derive(Clone)]
-pub struct HealthReader(LookUp<Uuid, health::Model>);
+pub struct HealthReader(Gather<Uuid, health::Model>);
 
 impl HealthReader {
     pub fn start(db: &Db) -> Self {
-        Self(LookUp::start(db, find))
+        Self(Gather::start(db, find))
     }
 
     /// The code of this person.
     ///
     /// # Errors
-    /// See [`LookUpError`].
-    pub async fn of(&self, person: Uuid) -> Result<Option<health::Model>, LookUpError> {
+    /// See [`GatherError`].
+    pub async fn of(&self, person: Uuid) -> Result<Option<health::Model>, GatherError> {
         self.0.get(person).await
     }
 }

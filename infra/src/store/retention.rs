@@ -46,6 +46,7 @@ pub fn days(settings: &Retention) -> RetentionDays {
         jobs: settings.job_days,
         audit: settings.audit_days,
         health: settings.health_days,
+        code_checks: settings.code_checks_days,
     }
 }
 

@@ -8,24 +8,24 @@ use mashang_entity::session;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbErr, EntityTrait};
 
-use super::look_up::{LookUp, LookUpError};
+use super::gather::{Gather, GatherError};
 use super::scan::{array, hex_list, postgres, sqlite};
 use crate::db::Db;
 
 /// Clones share the queries.
 #[derive(Clone)]
-pub struct SessionReader(LookUp<Vec<u8>, session::Model>);
+pub struct SessionReader(Gather<Vec<u8>, session::Model>);
 
 impl SessionReader {
     pub fn start(db: &Db) -> Self {
-        Self(LookUp::start(db, find))
+        Self(Gather::start(db, find))
     }
 
     /// The session with this token hash, live or not.
     ///
     /// # Errors
-    /// See [`LookUpError`].
-    pub async fn by_token(&self, token_hash: &[u8]) -> Result<Option<session::Model>, LookUpError> {
+    /// See [`GatherError`].
+    pub async fn by_token(&self, token_hash: &[u8]) -> Result<Option<session::Model>, GatherError> {
         self.0.get(token_hash.to_vec()).await
     }
 }

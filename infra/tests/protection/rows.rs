@@ -111,6 +111,14 @@ impl Bench {
                 "id, person_id, division_code, kind, rule, evidence, actor_kind, actor_id, at",
                 format!("{id}, {id}, '530102', 'false_declaration', 'r', {id}, 'system', 'x', {at}"),
             ),
+            "code_key" => (
+                "number, row_id, seed_sealed, key_version, public_key, signs_from, signs_until, created_at",
+                format!("{n}, {id}, {bytes}, 1, {bytes}, {at}, {at}, {at}"),
+            ),
+            "code_check" => (
+                "id, person_id, token_id, staff_id, purpose, colour, allowed, at",
+                format!("{id}, {id}, {id}, {id}, 'gate_check', 'green', true, {at}"),
+            ),
             "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
             "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),

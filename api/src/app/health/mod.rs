@@ -1,11 +1,18 @@
 //! Health codes: what people, guards and officials do with them. The rules are in `domain::health`, the writing of many
 //! events at once in `infra::health`.
 
+pub mod check_in;
+pub mod code;
+pub mod declare;
+pub mod keys;
+pub mod notice;
+pub mod verify;
+
 use std::sync::Arc;
 
-use mashang_domain::health::{Colour, HealthState, as_of};
+use mashang_domain::health::{Colour, HealthState, Outcome, Refused, as_of};
 use mashang_entity::health;
-use mashang_infra::health::state_of;
+use mashang_infra::health::{Done, state_of};
 use uuid::Uuid;
 
 use crate::error::{Answer, Code, Problem};
@@ -43,4 +50,32 @@ pub async fn changed(app: &App, people: impl IntoIterator<Item = Uuid>) {
 /// 404 where this part is off.
 pub fn require(app: &App) -> Answer<()> {
     if app.settings.health.enabled { Ok(()) } else { Err(Problem::new(Code::NotFound)) }
+}
+
+/// The outcome of an event, or why the rules refuse it; nothing for what was known before.
+pub(crate) fn outcome(done: Done) -> Answer<Option<Outcome>> {
+    match done {
+        Done::Applied(outcome) => Ok(Some(outcome)),
+        Done::Known => Ok(None),
+        Done::Refused(refused) => Err(refusal(refused)),
+    }
+}
+
+/// A refusal by the rules, as clients read it.
+pub(crate) fn refusal(refused: Refused) -> Problem {
+    match refused {
+        Refused::ClockBehind => Problem::retry(Code::Unavailable, 1_000),
+        Refused::NotDeclared => Problem::new(Code::NotDeclared),
+        Refused::DaysLeft { left } => {
+            Problem::with_detail(Code::WrongState, refused.to_string()).with("days_left", left)
+        }
+        Refused::NotRed
+        | Refused::NotByQuarantine
+        | Refused::SameColour(_)
+        | Refused::WrongColour
+        | Refused::WrongGround
+        | Refused::NoEvidence
+        | Refused::SecondOfficial
+        | Refused::SameOfficial => Problem::with_detail(Code::WrongState, refused.to_string()),
+    }
 }
