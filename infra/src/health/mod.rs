@@ -5,6 +5,7 @@
 //! evidence is known already changes nothing, so whatever delivers events may deliver them again.
 
 mod batch;
+pub mod daily;
 pub mod issuer;
 mod row;
 pub mod rules;
