@@ -40,6 +40,10 @@ pub enum Bug {
     NoPlace,
     /// Cells of a CSV file stand as they came.
     RawCell,
+    /// The official who asked for a change confirms it too.
+    SecondAlone,
+    /// Who set a colour decides on the appeal against it.
+    OwnAppeal,
 }
 
 /// Whether this defect is there.

@@ -25,6 +25,12 @@ pub enum Field {
     IdempotentAnswer,
     Declaration,
     CheckIn,
+    /// Document and note of a change by hand.
+    ColourChange,
+    /// What a citizen writes in an appeal.
+    Appeal,
+    /// What an official answers.
+    AppealAnswer,
     CodeKey,
 }
 
@@ -40,6 +46,9 @@ impl Field {
             Field::IdempotentAnswer => "idempotency.response",
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
+            Field::ColourChange => "colour_change.sealed",
+            Field::Appeal => "appeal.sealed",
+            Field::AppealAnswer => "appeal.answer",
             Field::CodeKey => "code_key.seed",
         }
     }
