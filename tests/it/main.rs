@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod alarms;
+mod appeals;
 mod architecture;
 mod authorisation;
 mod bodies;
 mod canary;
 mod cut_off;
+mod decisions;
 mod docs;
 mod enumeration;
 mod forged_codes;
@@ -33,6 +35,7 @@ mod sign_in;
 mod sign_in_limits;
 mod spreadsheets;
 mod staff;
+mod statistics;
 mod too_many;
 mod truth;
 mod venues;
