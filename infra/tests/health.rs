@@ -13,7 +13,7 @@ use mashang_domain::person::Actor;
 use mashang_domain::time::{DAY, Timestamp};
 use mashang_entity::{health, health_change, integrity_record};
 use mashang_infra::db::Db;
-use mashang_infra::health::{Done, Happening, apply, state_of};
+use mashang_infra::health::{Done, Happening, apply, daily, state_of};
 use mashang_infra::store::health as store;
 use sea_orm::EntityTrait;
 use uuid::Uuid;
@@ -178,5 +178,41 @@ async fn many_at_once_lose_nothing() {
         let codes: BTreeSet<i64> =
             health::Entity::find().all(db.conn()).await.expect("read").iter().map(|h| h.code_ref).collect();
         assert_eq!(codes.len(), 20, "one code each");
+    }
+}
+
+#[tokio::test]
+async fn two_jobs_of_the_night_at_once_settle_everybody_once() {
+    const PEOPLE: u128 = 1_200;
+    for database in Database::all().await {
+        let db = &database.db;
+        let ill: Vec<Happening> =
+            (1..=PEOPLE).map(|n| declared(n, &[Fact::DeclaredSymptom], 10_000 + n)).collect();
+        run(db, &ill, NOON).await;
+        let reports: Vec<Happening> = (1..=PEOPLE)
+            .map(|n| {
+                let check_in = Uuid::from_u128(20_000 + n);
+                happening(n, Event::CheckIn { symptoms: BTreeSet::new(), temperature: None, check_in })
+            })
+            .collect();
+        run(db, &reports, NOON + 1).await;
+        let rules = RuleSet::shipped();
+        let next = NOON + DAY;
+        assert_eq!(daily::turn_days(db, &rules, next).await.expect("turned").len(), 0, "not missed yet");
+        let later = NOON + 2 * DAY;
+        let night = || async {
+            let mut turned = 0;
+            loop {
+                match daily::turn_days(db, &rules, later).await.expect("turned").len() {
+                    0 => return turned,
+                    n => turned += n,
+                }
+            }
+        };
+        futures_util::future::join_all([night(), night(), night()]).await;
+        let changes = health_change::Entity::find().all(db.conn()).await.expect("read");
+        let days = changes.iter().filter(|c| c.kind == ChangeKind::Day).count();
+        assert_eq!(days, usize::try_from(PEOPLE).expect("small"), "{}", database.name);
+        assert_eq!(daily::turn_days(db, &rules, later).await.expect("turned").len(), 0);
     }
 }
