@@ -28,7 +28,7 @@ pub use sweep::{
     Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, give_back, pause_calls,
     resolve_unknown, settle_calls, settle_without_receipt, take_due,
 };
-pub use tally::{Tally, tally};
+pub use tally::{Standing, Tally, standing, tally};
 
 use mashang_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr};
