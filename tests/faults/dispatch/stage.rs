@@ -29,7 +29,7 @@ pub const LEASE: Duration = Duration::from_secs(5);
 pub const TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const SWEEP: Duration = Duration::from_millis(500);
 /// How long a lost answer is waited for before its message is sent once more.
-pub const RECONCILE: Duration = Duration::from_secs(90);
+pub const RECONCILE: Duration = Duration::from_secs(300);
 /// What a scenario wants to be set up.
 pub struct Wanted<'a> {
     pub apis: usize,
