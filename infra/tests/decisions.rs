@@ -14,7 +14,7 @@ use mashang_domain::health::{
 use mashang_domain::person::{Actor, Division, Role};
 use mashang_domain::time::{DAY, HOUR, MINUTE, Timestamp};
 use mashang_entity::{appeal, colour_change, health_change};
-use mashang_infra::db::Db;
+use mashang_infra::db::{Db, is_transient};
 use mashang_infra::health::appeals::{Complaint, Verdict};
 use mashang_infra::health::by_hand::{self, Paper, Wish};
 use mashang_infra::health::decision::{Bench, DecisionError, Official};
@@ -144,6 +144,19 @@ async fn colour(db: &Db, person: u128) -> Colour {
     store::by_person(db.conn(), Uuid::from_u128(person)).await.expect("asked").expect("a code").colour
 }
 
+/// Tries again what found no free connection or waited too long for its turn: two hundred are more than a pool serves at
+/// once.
+async fn patiently<T>(
+    mut attempt: impl AsyncFnMut() -> Result<T, DecisionError>,
+) -> Result<T, DecisionError> {
+    loop {
+        match attempt().await {
+            Err(DecisionError::Db(error)) if is_transient(&error) => {}
+            done => return done,
+        }
+    }
+}
+
 fn states(made: Vec<Result<colour_change::Model, DecisionError>>) -> (usize, usize) {
     let made: Vec<_> = made.into_iter().map(|row| row.expect("taken").state).collect();
     let count = |state| made.iter().filter(|s| **s == state).count();
@@ -199,7 +212,11 @@ async fn of_two_hundred_changes_at_once_fifty_are_made_alone() {
     for database in Database::all().await {
         let (db, court) = (&database.db, Court::new());
         court.declare(db, 1..=200, &[]).await;
-        let made = join_all((1..=200).map(|person| court.ask(db, 1, person, Colour::Yellow, NOON))).await;
+        let asked = (1..=200u128).map(|person| {
+            let court = &court;
+            patiently(async move || court.ask(db, 1, person, Colour::Yellow, NOON).await)
+        });
+        let made = join_all(asked).await;
         assert_eq!(states(made), (50, 150), "{}", database.name);
         let yellow = "SELECT count(*) FROM health WHERE colour = 'yellow'";
         assert_eq!(database.number(yellow).await, 50);
@@ -215,12 +232,10 @@ async fn of_two_hundred_decisions_on_one_request_one_counts() {
         let request = court.ask(db, 1, 1, Colour::Red, NOON).await.expect("taken").id;
         let decisions = (0..200u128).map(|n| {
             let court = &court;
-            async move {
-                match n % 2 {
-                    0 => court.confirm(db, 2 + n, request, NOON).await,
-                    _ => court.refuse(db, 2 + n, request, NOON).await,
-                }
-            }
+            patiently(async move || match n % 2 {
+                0 => court.confirm(db, 2 + n, request, NOON).await,
+                _ => court.refuse(db, 2 + n, request, NOON).await,
+            })
         });
         let decided = join_all(decisions).await;
         let won: Vec<RequestState> = decided.iter().filter_map(|d| d.as_ref().ok().copied()).collect();
@@ -338,8 +353,8 @@ async fn of_many_decisions_on_one_appeal_one_counts() {
         court.declare(db, [1], &[Fact::DeclaredSymptom]).await;
         let filed = court.appeal(db, 1, NOON).await.expect("filed").id;
         let decisions = (0..40u128).map(|n| {
-            let to = (n % 2 == 0).then_some(Colour::Green);
-            court.decide(db, 10 + n, filed, to, NOON)
+            let (court, to) = (&court, (n % 2 == 0).then_some(Colour::Green));
+            patiently(async move || court.decide(db, 10 + n, filed, to, NOON).await)
         });
         let decided = join_all(decisions).await;
         assert_eq!(decided.iter().filter(|d| d.is_ok()).count(), 1, "{}", database.name);
