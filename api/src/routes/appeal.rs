@@ -36,13 +36,12 @@ struct NewAppeal {
     documents: Vec<String>,
 }
 
-/// An own appeal.
+/// An own appeal against a colour; `reason` is the code of the colour's reason.
 #[derive(Serialize, ToSchema)]
 struct MyAppeal {
     id: Uuid,
     #[schema(inline)]
     state: AppealState,
-    /// The colour that it is against, and the code of its reason.
     #[schema(inline)]
     colour: Colour,
     reason: String,

@@ -26,7 +26,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_appeals).service(show_appeal).service(decide_appeal);
 }
 
-/// An appeal and its clock.
+/// An appeal against a colour, and its clock; `reason` is the code of the colour's reason.
 #[derive(Serialize, ToSchema)]
 struct AppealSummary {
     id: Uuid,
@@ -34,7 +34,6 @@ struct AppealSummary {
     division_code: String,
     #[schema(inline)]
     state: AppealState,
-    /// The colour that it is against, and the code of its reason.
     #[schema(inline)]
     colour: Colour,
     reason: String,

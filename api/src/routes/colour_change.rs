@@ -31,13 +31,13 @@ pub(super) fn official<R: Permission>(staff: &Staff<R>) -> Official {
     Official { id: staff.id, role: staff.role, division: staff.division.clone() }
 }
 
+/// A colour that an official wants: not grey, which is the absence of a declaration. The grounds `record_error`,
+/// `release_notice` and `ruled_out` lead to a milder colour, the others to a worse one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewColour {
-    /// Not grey: that is the absence of a declaration.
     #[schema(inline)]
     to: Colour,
-    /// `record_error`, `release_notice` and `ruled_out` lead to a milder colour, the others to a worse one.
     #[schema(inline)]
     ground: Ground,
     /// Reference of the document that it rests on. The person reads it.
@@ -47,7 +47,7 @@ struct NewColour {
     note: Option<String>,
 }
 
-/// A change of a colour, made or asked for.
+/// A change of a colour, made or asked for; `from` is the colour at that time.
 #[derive(Serialize, ToSchema)]
 struct ColourChange {
     id: Uuid,
@@ -55,7 +55,6 @@ struct ColourChange {
     division_code: String,
     #[schema(inline)]
     state: RequestState,
-    /// The colour when it was asked for.
     #[schema(inline)]
     from: Colour,
     #[schema(inline)]
@@ -182,11 +181,11 @@ async fn refuse_colour_change(
     Ok(web::Json(change.into()))
 }
 
+/// A release. The colour is green, or grey where the declaration has expired meanwhile.
 #[derive(Serialize, ToSchema)]
 struct Release {
     id: Uuid,
     person_id: Uuid,
-    /// Green, or grey where the declaration has expired meanwhile.
     #[schema(inline)]
     colour: Colour,
     released_at: Timestamp,
