@@ -33,7 +33,7 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-    /// Play the whole venue loop on a made city or on a file of check-ins.
+    /// Play the whole loop on a made city, or its venue part on a file of check-ins.
     Demo(demo::DemoArgs),
     /// Bring in data.
     #[command(subcommand)]
