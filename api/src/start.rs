@@ -12,6 +12,7 @@ use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
@@ -124,8 +125,11 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
+    let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
     let settings = Arc::new(settings);
-    Ok(App::new(Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry }))
+    let parts =
+        Parts { settings, db, keys, clock, queue, redis, platforms, caches, fonts, lifecycle, telemetry };
+    Ok(App::new(parts))
 }
 
 /// Starts the notifier inside this process, when the settings say so.

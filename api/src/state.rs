@@ -10,6 +10,7 @@ use mashang_infra::db::Db;
 use mashang_infra::gate::Gate;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
 use mashang_infra::store::scan_writer::ScanWriter;
@@ -33,6 +34,7 @@ pub struct App {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub sessions: Cache<Session>,
     /// For those that the cache has not.
@@ -54,7 +56,8 @@ impl App {
         let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
         let v = &parts.settings.venues;
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
-        let Parts { settings, db, keys, clock, queue, redis, caches, fonts, lifecycle, telemetry } = parts;
+        let Parts { settings, db, keys, clock, queue, redis, platforms, caches, fonts, lifecycle, telemetry } =
+            parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let session_reader = SessionReader::start(&db);
         let gate = Gate::new(db.clone(), Arc::clone(&keys));
@@ -65,6 +68,7 @@ impl App {
             clock,
             queue,
             redis,
+            platforms,
             caches,
             sessions,
             session_reader,
@@ -86,6 +90,7 @@ pub struct Parts {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub fonts: Fonts,
     pub lifecycle: Lifecycle,

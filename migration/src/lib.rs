@@ -12,6 +12,7 @@ mod m20200210_000003_scans;
 mod m20200210_000004_cases;
 mod m20200210_000005_alerts;
 mod m20200210_000006_protection;
+mod m20200210_000010_platforms;
 mod sql;
 
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000004_cases::Migration),
             Box::new(m20200210_000005_alerts::Migration),
             Box::new(m20200210_000006_protection::Migration),
+            Box::new(m20200210_000010_platforms::Migration),
         ]
     }
 }

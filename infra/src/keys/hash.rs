@@ -16,6 +16,7 @@ pub enum Label {
     ClientAddress,
     LoginCode,
     RequestBody,
+    OpenId,
 }
 
 impl Label {
@@ -26,6 +27,7 @@ impl Label {
             Label::ClientAddress => b"client-address",
             Label::LoginCode => b"login-code",
             Label::RequestBody => b"request-body",
+            Label::OpenId => b"open-id",
         }
     }
 }

@@ -23,6 +23,9 @@ pub enum Field {
     StaffTotp,
     StaffEmail,
     IdempotentAnswer,
+    AccountOpenId,
+    BindingOpenId,
+    PlatformToken,
 }
 
 impl Field {
@@ -35,6 +38,9 @@ impl Field {
             Field::StaffTotp => "staff.totp",
             Field::StaffEmail => "staff.email",
             Field::IdempotentAnswer => "idempotency.response",
+            Field::AccountOpenId => "platform_account.open_id",
+            Field::BindingOpenId => "platform_binding.open_id",
+            Field::PlatformToken => "platform_token.token",
         }
     }
 }

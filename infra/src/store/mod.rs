@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod partition;
 pub mod person;
 pub mod place;
+pub mod platform;
 pub mod retention;
 pub mod safety;
 pub mod scan;

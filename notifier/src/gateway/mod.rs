@@ -22,6 +22,7 @@ pub mod tencent;
 mod terms;
 pub mod twilio;
 pub mod webhook;
+pub mod wechat;
 
 use std::fmt;
 
