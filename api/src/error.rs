@@ -14,7 +14,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use mashang_infra::store::session_reader::LookUpError;
+use mashang_infra::health::issuer::IssuerError;
+use mashang_infra::store::gather::GatherError;
 
 use crate::http::context;
 
@@ -69,6 +70,10 @@ codes! {
     UnknownField = "unknown_field", 422, "含有未知字段", "The body holds an unknown field";
     VenueCodeInvalid = "code_invalid", 422, "不是有效的场所码", "This is no valid venue code";
     PhoneInvalid = "phone_invalid", 422, "手机号格式不正确", "The phone number is not valid";
+    NoticeOutdated = "notice_outdated", 409, "告知书已更新，请阅读新版后重新同意", "The notice has changed; read the new one and consent again";
+    NotDeclared = "not_declared", 409, "尚未申报健康信息或申报已过期，请先申报", "There is no valid health declaration; declare first";
+    TokenInvalid = "token_invalid", 422, "不是有效的健康码", "This is no valid code";
+    TokenExpired = "token_expired", 422, "该码已过期，请刷新后再出示", "The code has expired; refresh it and show it again";
     IdempotencyMismatch = "idempotency_mismatch", 422, "同一幂等键对应了不同的请求内容", "This Idempotency-Key was used with another body";
     RateLimited = "rate_limited", 429, "操作过于频繁，请稍后再试", "Too many requests; try again later";
     Internal = "internal", 500, "服务器内部错误", "Something went wrong on our side";
@@ -195,16 +200,16 @@ impl From<sea_orm::DbErr> for Problem {
     }
 }
 
-impl From<LookUpError> for Problem {
-    fn from(error: LookUpError) -> Self {
+impl From<GatherError> for Problem {
+    fn from(error: GatherError) -> Self {
         match error {
-            LookUpError::Overloaded => Self::retry(Code::Overloaded, 1000),
-            LookUpError::Failed(cause) if mashang_infra::db::is_transient(&cause) => {
+            GatherError::Overloaded => Self::retry(Code::Overloaded, 1000),
+            GatherError::Failed(cause) if mashang_infra::db::is_transient(&cause) => {
                 complain(&cause);
                 Self::retry(Code::Unavailable, 1000)
             }
-            LookUpError::Interrupted => Self::retry(Code::Unavailable, 1000),
-            LookUpError::Failed(_) => Self::internal(error),
+            GatherError::Interrupted => Self::retry(Code::Unavailable, 1000),
+            GatherError::Failed(_) => Self::internal(error),
         }
     }
 }
@@ -217,6 +222,15 @@ fn complain(error: &sea_orm::DbErr) {
     if last.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
         *last = Some(Instant::now());
         tracing::warn!(error = %error, "the database is out of reach");
+    }
+}
+
+impl From<IssuerError> for Problem {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::Database(cause) => cause.into(),
+            IssuerError::Sealed(_) | IssuerError::Key(_) | IssuerError::NoRandomness => Self::internal(error),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The periodic work of the api: the nightly deletion, the destruction after the end of the operation, the hourly check of
-//! the audit log, and the figures that alarms look at.
+//! the audit log, the keys and the passing days of health codes, and the figures that alarms look at.
 //!
 //! The cron job is a wake-up hint only, for the scheduler stops firing after some steps of the clock; the plain loop
 //! looks by itself. What was missed while no process ran is done at start.
 
 mod figures;
+mod health;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use crate::app::health::keys;
 use crate::app::operation;
 use crate::state::App;
 
@@ -31,6 +33,10 @@ pub async fn start(app: &web::Data<App>) -> Result<JobScheduler, JobSchedulerErr
     let wake = Arc::new(Notify::new());
     app.lifecycle.spawn("jobs", run(app.clone(), Arc::clone(&wake)));
     app.lifecycle.spawn("audit check", audit_loop(app.clone()));
+    if app.settings.health.enabled {
+        app.lifecycle.spawn("code keys", keys::run(app.clone()));
+        app.lifecycle.spawn("health codes", health::run(app.clone()));
+    }
     app.lifecycle.spawn("figures", figures::run(app.clone()));
     let scheduler = JobScheduler::new().await?;
     // The cron's hours are UTC, the setting's those of Asia/Shanghai.

@@ -10,6 +10,7 @@ use mashang_domain::time::DAY;
 use mashang_infra::cache::Caches;
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
+use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
 use mashang_infra::platform::Platforms;
@@ -126,10 +127,22 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
     let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
+    let rules = Rules::load(&settings.health.rules_file).context("health.rules_file")?;
     let settings = Arc::new(settings);
-    let parts =
-        Parts { settings, db, keys, clock, queue, redis, platforms, caches, fonts, lifecycle, telemetry };
-    Ok(App::new(parts))
+    Ok(App::new(Parts {
+        settings,
+        db,
+        keys,
+        clock,
+        queue,
+        redis,
+        platforms,
+        caches,
+        rules,
+        fonts,
+        lifecycle,
+        telemetry,
+    }))
 }
 
 /// Starts the notifier inside this process, when the settings say so.

@@ -35,6 +35,7 @@ pub struct Settings {
     pub scans: Scans,
     pub trace: Trace,
     pub venues: Venues,
+    pub health: Health,
     pub categories: Categories,
     pub retention: Retention,
     pub posters: Posters,

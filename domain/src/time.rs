@@ -7,7 +7,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub const SECOND: i64 = 1_000;
@@ -136,6 +136,19 @@ impl utoipa::PartialSchema for Timestamp {
 }
 
 impl utoipa::ToSchema for Timestamp {}
+
+/// Days since 1970-01-01, as tables keep them.
+pub fn day_number(day: NaiveDate) -> i32 {
+    day.num_days_from_ce() - EPOCH_DAY
+}
+
+/// The day of such a number; the first one there is for a number that no day has.
+pub fn day_of_number(number: i32) -> NaiveDate {
+    number.checked_add(EPOCH_DAY).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(NaiveDate::MIN)
+}
+
+/// 1970-01-01, counted from 0001-01-01 as day 1.
+const EPOCH_DAY: i32 = 719_163;
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,25 @@
 //! Tables as sea-orm models, one a file, and nothing else: rules live in `domain`, queries in `infra`.
 
 pub mod alert;
+pub mod alert_colouring;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
 pub mod case_edit;
+pub mod check_in;
+pub mod code_check;
+pub mod code_key;
+pub mod declaration;
 pub mod delivery;
 pub mod gateway;
+pub mod health;
+pub mod health_change;
+pub mod health_fact;
 pub mod idempotency;
 pub mod import_chunk;
 pub mod import_job;
 pub mod infection_case;
+pub mod integrity_record;
 pub mod job_tick;
 pub mod login_code;
 pub mod notice;
@@ -21,6 +30,8 @@ pub mod platform_account;
 pub mod platform_binding;
 pub mod platform_consent;
 pub mod platform_token;
+pub mod reminder;
+pub mod rule_version;
 pub mod scan;
 pub mod scan_key;
 pub mod session;

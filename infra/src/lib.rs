@@ -7,6 +7,7 @@ pub mod clock;
 pub mod db;
 pub mod destruction;
 pub mod gate;
+pub mod health;
 pub mod keys;
 pub mod lease;
 pub mod lifecycle;

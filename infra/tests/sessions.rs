@@ -6,8 +6,9 @@ use database::Database;
 use futures_util::future::join_all;
 use mashang_domain::time::Timestamp;
 use mashang_entity::person;
+use mashang_infra::store::gather::GatherError;
 use mashang_infra::store::session::{self, NewSession};
-use mashang_infra::store::session_reader::{LookUpError, SessionReader};
+use mashang_infra::store::session_reader::SessionReader;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
@@ -61,7 +62,7 @@ async fn a_failing_query_is_told_to_all_who_asked_and_costs_nobody_else() {
         database.run("ALTER TABLE session RENAME TO elsewhere").await;
         let hashes = [hash_of(0), hash_of(1)];
         for failed in join_all(hashes.iter().map(|hash| reader.by_token(hash))).await {
-            assert!(matches!(failed, Err(LookUpError::Failed(_))), "{}: {failed:?}", database.name);
+            assert!(matches!(failed, Err(GatherError::Failed(_))), "{}: {failed:?}", database.name);
         }
         database.run("ALTER TABLE elsewhere RENAME TO session").await;
         let found = reader.by_token(&hash_of(2)).await.expect("an answer").expect("a session");

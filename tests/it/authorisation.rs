@@ -34,6 +34,7 @@ const IMPORT: &str = "ufoofffo";
 const READ_AUDIT: &str = "ufffoffo";
 const STAFF: &str = "uffoffoo";
 const ADMINISTRATORS: &str = "uffffffo";
+const GATES: &str = "ufoofoff";
 
 /// Who may call what. Below `/api/v1` unless the path says otherwise.
 const TABLE: &[(&str, &str)] = &[
@@ -60,6 +61,17 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /me/scans", CITIZENS),
     ("GET /me/notices", CITIZENS),
     ("POST /me/notices/{id}/acknowledgement", CITIZENS),
+    ("GET /.well-known/health-code-keys", EVERYBODY),
+    ("GET /health-notice", EVERYBODY),
+    ("POST /me/declarations", CITIZENS),
+    ("GET /me/declarations", CITIZENS),
+    ("GET /me/health-code", CITIZENS),
+    ("POST /me/check-ins", CITIZENS),
+    ("GET /me/quarantine", CITIZENS),
+    ("GET /me/code-checks", CITIZENS),
+    ("PUT /me/reminders", CITIZENS),
+    ("POST /checkpoints/verifications", GATES),
+    ("POST /health-code-keys/{number}/replacement", ADMINISTRATORS),
     ("POST /venues", CITIZENS),
     ("GET /venues", SIGNED_IN),
     ("GET /venues/{id}", SIGNED_IN),
@@ -162,8 +174,11 @@ fn letter(status: u16) -> char {
 async fn ask(client: &Client, route: &str) -> u16 {
     let (method, path) = route.split_once(' ').unwrap();
     let nobody = "01900000-0000-7000-8000-000000000000";
-    let mut path =
-        path.replace("{format}", "svg").replace("{direction}", "in").replace("{token}", "AAAAAAAA");
+    let mut path = path
+        .replace("{format}", "svg")
+        .replace("{direction}", "in")
+        .replace("{token}", "AAAAAAAA")
+        .replace("{number}", "9");
     while let Some((head, tail)) = path.split_once('{') {
         path = format!("{head}{nobody}{}", tail.split_once('}').unwrap().1);
     }

@@ -13,6 +13,8 @@ mod forged_codes;
 mod four_eyes;
 mod gateway_check;
 mod gateways;
+mod health_code;
+mod health_days;
 mod kill;
 mod mail_rung;
 mod operation;

@@ -58,6 +58,10 @@ impl Client {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Reply {
         self.send(Method::DELETE, path, None).await
     }
@@ -79,8 +83,9 @@ impl Client {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<Reply, reqwest::Error> {
-        let outside =
-            ["/api/", "/v/", "/healthz", "/readyz", "/metrics", "/no/"].iter().any(|p| path.starts_with(p));
+        let outside = ["/api/", "/v/", "/.well-known/", "/healthz", "/readyz", "/metrics", "/no/"]
+            .iter()
+            .any(|p| path.starts_with(p));
         let url = format!("{}{}{path}", self.base, if outside { "" } else { "/api/v1" });
         let asked = format!("{method} {path}");
         let mut request = self.http.request(method, url).headers(self.headers.clone());

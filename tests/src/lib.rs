@@ -10,6 +10,7 @@ pub mod contract;
 pub mod fake_platform;
 pub mod fake_provider;
 pub mod figures;
+pub mod health;
 pub mod outbreak;
 pub mod persona;
 pub mod place;

@@ -4,6 +4,7 @@ pub mod alert;
 pub mod audit;
 pub mod case;
 pub mod dispatch;
+pub mod health;
 pub mod import;
 pub mod me;
 pub mod operation;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use mashang_domain::health::Colour;
 use mashang_domain::time::{SECOND, Timestamp};
 use mashang_domain::venue::plausibility::Coordinates;
 use mashang_domain::venue::scan_time::{ScanTime, ScanTimeError, ScanTimeRules, scan_time};
@@ -11,6 +12,7 @@ use mashang_infra::store::scan_history::{self, PastScan};
 use mashang_infra::store::scan_writer::{NewScan, Outcome, RecordError, Recorded, answers_of};
 use uuid::Uuid;
 
+use super::health;
 use super::venue::{PlaceRef, resolve_code};
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
@@ -39,6 +41,8 @@ pub struct Told {
     pub scanned_at: Timestamp,
     pub suspect: bool,
     pub outcome: Outcome,
+    /// The colour of the person's health code.
+    pub health: Option<Colour>,
 }
 
 /// Records a scan, or answers as before when its `client_scan_id` has been answered.
@@ -49,8 +53,9 @@ pub struct Told {
 pub async fn record(app: &App, citizen: &Citizen, scan: Scan) -> Answer<Told> {
     let refused = match prepare(app, citizen, &scan).await {
         Ok((new, place)) => {
-            let recorded = app.scans.record(new).await.map_err(not_recorded)?;
-            return told(app, recorded, Some(&place)).await;
+            let (recorded, health) = tokio::join!(app.scans.record(new), colour(app, citizen));
+            let told = told(app, recorded.map_err(not_recorded)?, Some(&place)).await?;
+            return Ok(Told { health, ..told });
         }
         Err(refused) => refused,
     };
@@ -59,9 +64,20 @@ pub async fn record(app: &App, citizen: &Citizen, scan: Scan) -> Answer<Told> {
     }
     let before = answered_before(app, citizen, &[&scan.client_scan_id]).await;
     match earlier(&before, Some(&scan.client_scan_id)) {
-        Some(answer) => told(app, answer, None).await,
+        Some(answer) => {
+            let (told, health) = tokio::join!(told(app, answer, None), colour(app, citizen));
+            Ok(Told { health, ..told? })
+        }
         None => Err(refused),
     }
+}
+
+/// The colour for an answer. A scan is recorded whether or not it can be read.
+async fn colour(app: &App, citizen: &Citizen) -> Option<Colour> {
+    health::colour(app, citizen.person_id).await.unwrap_or_else(|problem| {
+        tracing::warn!(code = problem.code.word(), "a scan is answered without its colour");
+        None
+    })
 }
 
 /// Records the scans of one upload; each has its own answer, in their order.
@@ -86,7 +102,8 @@ pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>
     let ids: Vec<&str> =
         asked.filter_map(|(scan, _)| Some(scan.as_ref().ok()?.client_scan_id.as_str())).collect();
     let before = answered_before(app, citizen, &ids).await;
-    let mut recorded = app.scans.record_all(prepared).await.into_iter().zip(places);
+    let (recorded, health) = tokio::join!(app.scans.record_all(prepared), colour(app, citizen));
+    let mut recorded = recorded.into_iter().zip(places);
     let mut answers = Vec::with_capacity(scans.len());
     for (scan, refused) in scans.iter().zip(waiting) {
         let id = scan.as_ref().ok().map(|scan| scan.client_scan_id.as_str());
@@ -100,7 +117,7 @@ pub async fn record_batch(app: &App, citizen: &Citizen, scans: Vec<Answer<Scan>>
             (Some(refused), None) => Err(refused),
         });
     }
-    answers
+    answers.into_iter().map(|answer| answer.map(|told| Told { health, ..told })).collect()
 }
 
 /// Between a scan and its repetition the code may have been replaced, or the venue closed, or time passed: then the
@@ -203,6 +220,7 @@ async fn told(app: &App, recorded: Recorded, place: Option<&PlaceRef>) -> Answer
         scanned_at: recorded.at,
         suspect: recorded.suspect.is_some(),
         outcome: recorded.outcome,
+        health: None,
     })
 }
 

@@ -85,7 +85,8 @@ macro_rules! permissions {
 
 permissions! {
     CareForVenues, ReportCases, Trace, DraftAlerts, ApproveAlerts, ReadAlerts, ImportVisits, RecordForOthers, ReadAudit,
-    ManageStaff, ManageDispatch, ManageOperation,
+    ManageStaff, ManageDispatch, ManageOperation, KeepHealthRecords, ChangeColours, DecideAppeals, ReadHealthStatistics,
+    VerifyCodes,
 }
 
 /// The bearer token of a request.

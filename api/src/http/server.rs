@@ -25,6 +25,7 @@ const DOCUMENT: &str = "/api/openapi.json";
 fn services(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
     config.service(scope("/api/v1").configure(routes::v1));
     routes::health::configure(config);
+    routes::checkpoint::configure_root(config);
     crate::pages::configure(config);
 }
 

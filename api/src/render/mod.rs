@@ -37,7 +37,7 @@ pub use document::{Document, Part, Section, Table, print};
 pub use error::RenderError;
 pub use fonts::Fonts;
 pub use picture::Picture;
-pub use qr::qr_svg;
+pub use qr::{qr_svg, screen_qr_svg};
 
 /// Everything a poster says. The words around it ("scan to enter", the steps) are the poster's own.
 #[derive(Debug, Clone, Copy)]

@@ -29,10 +29,14 @@ pub(crate) struct Run {
 }
 
 impl Modules {
-    /// Encodes `text`.
+    /// Encodes `text` for paper.
     pub(crate) fn encode(text: &str) -> Result<Modules, RenderError> {
+        Self::encode_at(text, ECL::Q)
+    }
+
+    fn encode_at(text: &str, level: ECL) -> Result<Modules, RenderError> {
         let code = QRBuilder::new(text)
-            .ecl(ECL::Q)
+            .ecl(level)
             .build()
             .map_err(|_| RenderError::QrTooLong { length: text.len() })?;
         let runs = (0..code.size).flat_map(|row| row_runs(&code, row)).collect();
@@ -78,14 +82,26 @@ fn row_runs(code: &QRCode, row: usize) -> Vec<Run> {
 /// # Errors
 /// [`RenderError::QrTooLong`] when `text` exceeds what level Q holds (1,663 bytes).
 pub fn qr_svg(text: &str) -> Result<String, RenderError> {
-    let modules = Modules::encode(text)?;
-    Ok(format!(
+    Modules::encode(text).map(|modules| svg(&modules))
+}
+
+/// As [`qr_svg`], at correction level M: for codes that only screens show, which are not scratched and are read the faster
+/// the fewer modules they have.
+///
+/// # Errors
+/// [`RenderError::QrTooLong`] when `text` exceeds what level M holds (2,331 bytes).
+pub fn screen_qr_svg(text: &str) -> Result<String, RenderError> {
+    Modules::encode_at(text, ECL::M).map(|modules| svg(&modules))
+}
+
+fn svg(modules: &Modules) -> String {
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" \
          role=\"img\" aria-label=\"QR\"><path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/><path fill=\"#000\" \
          d=\"{path}\"/></svg>",
         side = modules.side(),
         path = modules.svg_path(),
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, get, post, web};
+use mashang_domain::health::Colour;
 use mashang_domain::time::Timestamp;
 use mashang_domain::venue::Direction;
 use mashang_infra::store::scan_history::PastScan;
@@ -72,9 +73,9 @@ struct VenueName {
 
 /// The colour of the person's health code.
 #[derive(Serialize, ToSchema)]
-struct Health {
-    #[schema(example = "green")]
-    colour: String,
+struct ScanColour {
+    colour: Colour,
+    /// The time of the scan, so that its repetition is answered alike.
     as_of: Timestamp,
 }
 
@@ -84,8 +85,8 @@ struct ScanAnswer {
     venue: VenueName,
     direction: Direction,
     scanned_at: Timestamp,
-    /// Null where there is no health code.
-    health: Option<Health>,
+    /// Null where health codes are off, or when the colour could not be read just now.
+    health: Option<ScanColour>,
     /// Whether officials will see it as doubtful.
     suspect: bool,
 }
@@ -98,7 +99,7 @@ impl From<&Told> for ScanAnswer {
             venue: VenueName { id: t.venue_id, name: t.venue_name.to_string(), zone },
             direction: t.direction,
             scanned_at: t.scanned_at,
-            health: None,
+            health: t.health.map(|colour| ScanColour { colour, as_of: t.scanned_at }),
             suspect: t.suspect,
         }
     }

@@ -14,6 +14,8 @@ pub(super) fn retention(c: &mut Checker, s: &Settings) {
         ("retention.idempotency_days", r.idempotency_days),
         ("retention.imports_days", r.imports_days),
         ("retention.job_days", r.job_days),
+        ("retention.health_days", r.health_days),
+        ("retention.code_checks_days", r.code_checks_days),
     ] {
         c.refuse_if(
             days == 0 || days > 180,
@@ -45,6 +47,18 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
     c.within("trace.after_minutes", s.trace.after_minutes, 0, 1440);
     c.within("trace.min_overlap_seconds", s.trace.min_overlap_seconds, 1, 3600);
     c.within("trace.max_window_days", s.trace.max_window_days, 1, 30);
+    c.within("health.code_seconds", s.health.code_seconds, 10, 300);
+    c.within("health.remind_hour", s.health.remind_hour, 0, 23);
+    c.within("health.key_days", s.health.key_days, 1, 90);
+    c.within("health.appeal_hours", s.health.appeal_hours, 1, 720);
+    c.within("health.alone_per_hour", s.health.alone_per_hour, 0, 1_000);
+    c.within("health.cache_seconds", s.health.cache_seconds, 1, 600);
+    c.refuse_if(
+        s.health.notice_version.is_empty() || s.health.notice_version.len() > 40,
+        "health.notice_version",
+        &s.health.notice_version,
+        "names the notice that people consent to, in 1 to 40 bytes",
+    );
     for (word, category) in &s.categories {
         let key = format!("categories.{word}");
         c.within(&format!("{key}.dwell_minutes"), category.dwell_minutes, 1, 1440);

@@ -11,5 +11,5 @@ pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, SUMMARY, Template};
 pub use limits::{Limits, Sessions};
 pub use platforms::{Alipay, MiniProgramVersion, Wechat};
 pub use process::{Canary, Development, Http, Log, LogFormat, Operation, Posters};
-pub use rules::{Categories, CategorySettings, Scans, Trace, Venues};
+pub use rules::{Categories, CategorySettings, Health, Scans, Trace, Venues};
 pub use storage::{Database, Keys, Redis, Retention};

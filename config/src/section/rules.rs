@@ -38,6 +38,23 @@ pub struct Venues {
     pub screen_code_grace_minutes: i64,
 }
 
+/// The health code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    pub enabled: bool,
+    pub rules_file: String,
+    pub code_seconds: u32,
+    pub key_days: i64,
+    pub notice_version: String,
+    pub alone_per_hour: usize,
+    pub second_for_red: bool,
+    pub appeal_hours: u16,
+    pub remind_hour: u32,
+    pub cache_entries: u64,
+    pub cache_seconds: u64,
+}
+
 /// What a category of venue is like.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -46,6 +46,8 @@ pub struct Retention {
     pub idempotency_days: u32,
     pub imports_days: u32,
     pub job_days: u32,
+    pub health_days: u32,
+    pub code_checks_days: u32,
     pub audit_days: u32,
     pub hour: u32,
 }

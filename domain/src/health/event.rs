@@ -25,6 +25,10 @@ pub enum Event {
     CheckIn { symptoms: BTreeSet<Symptom>, temperature: Option<Temperature>, check_in: Uuid },
     /// Nothing but time: finds missed days and what has expired.
     DayTurned,
+    /// What is known came to mean more together than each by itself: a symptom, and a stay that a list tells of.
+    Combined { facts: BTreeSet<Fact>, evidence: Uuid },
+    /// Everything that is known and still counts is looked at again; the only event by which the rules lighten a colour.
+    Reviewed { facts: BTreeSet<Fact>, because: Review },
     /// An official record says that a quarantine was completed.
     QuarantineCompleted { record: Uuid },
     /// An official confirms the release of somebody whose days are done.
@@ -35,11 +39,20 @@ pub enum Event {
     AppealGranted { to: Colour, appeal: Uuid },
 }
 
+/// Why what is known is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Review {
+    /// The rules have another version; `evidence` is that of the newest fact.
+    RulesChanged { evidence: Uuid },
+    /// A warning or a record turned out to be wrong and was taken back.
+    Withdrawn { evidence: Uuid },
+}
+
 crate::macros::words! {
     /// What caused a change.
     ChangeKind {
         Declaration = "declaration", Record = "record", Contradiction = "contradiction", Notice = "notice",
-        Gate = "gate", CheckIn = "check_in", Day = "day", Quarantine = "quarantine", Release = "release",
+        Gate = "gate", CheckIn = "check_in", Day = "day", Review = "review", Quarantine = "quarantine", Release = "release",
         Manual = "manual", Appeal = "appeal",
     }
 }
@@ -48,12 +61,13 @@ impl Event {
     pub const fn kind(&self) -> ChangeKind {
         match self {
             Self::Declared { .. } => ChangeKind::Declaration,
-            Self::Matched { .. } => ChangeKind::Record,
+            Self::Matched { .. } | Self::Combined { .. } => ChangeKind::Record,
             Self::Contradicted { .. } => ChangeKind::Contradiction,
             Self::Notice { .. } => ChangeKind::Notice,
             Self::GateTemperature { .. } => ChangeKind::Gate,
             Self::CheckIn { .. } => ChangeKind::CheckIn,
             Self::DayTurned => ChangeKind::Day,
+            Self::Reviewed { .. } => ChangeKind::Review,
             Self::QuarantineCompleted { .. } => ChangeKind::Quarantine,
             Self::Released { .. } => ChangeKind::Release,
             Self::Manual(_) => ChangeKind::Manual,
@@ -85,6 +99,15 @@ pub struct Integrity {
     pub rule: String,
     /// The declaration, or the record that contradicts it.
     pub evidence: Uuid,
+}
+
+crate::macros::words! {
+    /// What an entry of the integrity record says.
+    IntegrityKind {
+        FalseDeclaration = "false_declaration",
+        /// An earlier entry no longer stands: an appeal against it was granted.
+        Lifted = "lifted",
+    }
 }
 
 /// The state to store, with the history that has to be written in the same transaction.

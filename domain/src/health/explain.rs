@@ -67,6 +67,11 @@ fn because(winner: &Match<'_>, others: &[Match<'_>]) -> Because {
 }
 
 impl RuleSet {
+    /// The rule that decides.
+    pub fn decisive(&self, facts: &BTreeSet<Fact>) -> Option<&Rule> {
+        self.winner(facts).map(|(_, rule)| rule)
+    }
+
     /// The rule that decides, and its place.
     pub(super) fn winner(&self, facts: &BTreeSet<Fact>) -> Option<(usize, &Rule)> {
         let matching = self.rules.iter().enumerate().filter(|(_, rule)| rule.matches(facts));

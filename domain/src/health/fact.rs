@@ -30,6 +30,20 @@ crate::macros::words! {
     }
 }
 
+impl Fact {
+    /// Whether a declaration states it: a newer declaration takes its place.
+    pub const fn is_declared(self) -> bool {
+        matches!(
+            self,
+            Self::Declared
+                | Self::DeclaredSymptom
+                | Self::DeclaredFever
+                | Self::DeclaredContact
+                | Self::DeclaredKeyArea
+        )
+    }
+}
+
 crate::macros::words! {
     /// The official lists that are imported.
     RecordKind {
@@ -67,6 +81,11 @@ impl Temperature {
     pub fn from_celsius(degrees: f64) -> Option<Self> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "300 to 450 fit")]
         (30.0..=45.0).contains(&degrees).then(|| Self((degrees * 10.0).round() as u16))
+    }
+
+    /// In degrees.
+    pub fn celsius(self) -> f64 {
+        f64::from(self.0) / 10.0
     }
 }
 

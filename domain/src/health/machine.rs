@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::work::Work;
 use super::{
-    Authorised, ChangeKind, Colour, Event, Fact, HealthState, Outcome, Reason, Refused, RuleSet, Symptom,
-    Temperature,
+    Authorised, ChangeKind, Colour, Event, Fact, HealthState, Outcome, Reason, Refused, Review, RuleSet,
+    Symptom, Temperature,
 };
 use crate::time::Timestamp;
 
@@ -23,6 +23,8 @@ pub fn apply(
     let kind = event.kind();
     match event {
         Event::Declared { facts, declaration } => declare(&mut work, rules, facts, *declaration)?,
+        Event::Combined { facts, evidence } => work.meet(kind, facts, *evidence),
+        Event::Reviewed { facts, because } => review(&mut work, rules, facts, *because)?,
         Event::Matched { kind: list, record } => work.meet(kind, &BTreeSet::from([list.fact()]), *record),
         Event::Contradicted { record } => {
             work.meet(kind, &BTreeSet::from([Fact::FalseDeclaration]), *record);
@@ -103,6 +105,34 @@ fn check_in_day(work: &mut Work<'_>, rules: &RuleSet, normal: bool, check_in: Uu
     let released_by_rule = !(waited && rules.red_release_needs_approval);
     if work.state.awaits_release() && released_by_rule {
         work.finish(ChangeKind::CheckIn, Some(check_in));
+    }
+    Ok(())
+}
+
+/// What the rules ask for now. Lighter than at present only where the colour rests on a rule: a decision by a person stands,
+/// and a taken-back warning lightens the colour that came of it alone.
+fn review(
+    work: &mut Work<'_>,
+    rules: &RuleSet,
+    facts: &BTreeSet<Fact>,
+    because: Review,
+) -> Result<(), Refused> {
+    let state = &work.state;
+    let rests = state.is_restricted() && state.rule.is_some();
+    let (reason, evidence, concerned) = match because {
+        Review::RulesChanged { evidence } => (Reason::RulesChanged, evidence, true),
+        Review::Withdrawn { evidence } => (Reason::Withdrawn, evidence, state.evidence == Some(evidence)),
+    };
+    let found = rules.winner(facts).map(|(_, rule)| rule);
+    let colour = found.map_or(Colour::Green, |rule| rule.colour.max(Colour::Green));
+    if rests && concerned && colour < state.colour {
+        work.lightens()?;
+        work.turn(ChangeKind::Review, colour, reason, Some(evidence));
+        if let Some(rule) = found.filter(|_| work.state.is_restricted()) {
+            work.rest_on(rule);
+        }
+    } else if colour > state.colour && colour > Colour::Green {
+        work.meet(ChangeKind::Review, facts, evidence);
     }
     Ok(())
 }

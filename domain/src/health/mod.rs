@@ -18,16 +18,18 @@ pub mod fact;
 mod machine;
 pub mod manual;
 pub mod oracle;
+pub mod reminder;
 pub mod rule_set;
 pub mod state;
 mod work;
 
 pub use check::{Fault, FaultKind};
-pub use event::{Change, ChangeKind, Event, Integrity, Outcome, Refused};
+pub use event::{Change, ChangeKind, Event, Integrity, IntegrityKind, Outcome, Refused, Review};
 pub use explain::{Because, Explanation, explain};
 pub use fact::{Declared, Fact, RecordKind, Symptom, Temperature, contradictions};
 pub use machine::{apply, as_of};
 pub use manual::{Authorised, Ground, ManualChange, ManualLimits};
+pub use reminder::{ReminderKind, ReminderWay};
 pub use rule_set::{Reason, Rule, RuleSet, RuleSetError};
 pub use state::{HealthState, missed_days};
 

@@ -20,7 +20,7 @@ crate::macros::words! {
     Reason {
         NotDeclared = "not_declared", Expired = "expired", DayMissed = "day_missed", Completed = "completed",
         AwaitingRelease = "awaiting_release", QuarantineCompleted = "quarantine_completed", Released = "released",
-        Manual = "manual", AppealGranted = "appeal_granted",
+        Manual = "manual", AppealGranted = "appeal_granted", RulesChanged = "rules_changed", Withdrawn = "withdrawn",
     }
 }
 

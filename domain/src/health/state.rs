@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Colour, Reason};
+use super::{Colour, Reason, RuleSet};
 use crate::time::Timestamp;
 
 /// A colour with its reason, and how far the count of days has come.
@@ -76,6 +76,17 @@ impl HealthState {
     /// The first day on which the count can be complete, with a normal check-in on every day until then.
     pub fn releasable_on(&self, today: NaiveDate) -> Option<NaiveDate> {
         self.next_due(today)?.checked_add_days(Days::new(u64::from(self.left.saturating_sub(1))))
+    }
+
+    /// The first day on which the passing of time alone changes something: a day is missed, or a declaration expires.
+    pub fn turns_on(&self, rules: &RuleSet) -> Option<NaiveDate> {
+        let under_way = self.is_restricted() && self.left > 0 && self.left < self.required;
+        if under_way {
+            return self.checked_on.and_then(|day| day.checked_add_days(Days::new(2)));
+        }
+        let valid = u64::from(rules.green_valid_days);
+        let expires = self.colour == Colour::Green && valid > 0;
+        self.valid_from.filter(|_| expires).and_then(|from| from.checked_add_days(Days::new(valid + 1)))
     }
 
     /// The number that gate devices know it by: 1 green, 2 yellow, 3 red, 4 expired, 5 not declared.

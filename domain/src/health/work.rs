@@ -73,7 +73,8 @@ impl<'a> Work<'a> {
     /// milder, and no fewer days are left than before.
     pub fn meet(&mut self, kind: ChangeKind, facts: &BTreeSet<Fact>, evidence: Uuid) {
         let Some((place, rule)) = self.rules.winner(facts) else { return };
-        let known = self.state.rule.as_ref() == Some(&rule.id) && self.state.evidence == Some(evidence);
+        let same = self.state.rule.as_ref() == Some(&rule.id) && self.state.evidence == Some(evidence);
+        let known = same && self.state.colour >= rule.colour;
         if known {
             return;
         }
@@ -158,6 +159,16 @@ impl<'a> Work<'a> {
             s.valid_from = None;
         }
         self.note(kind, from, reason.as_str(), evidence);
+    }
+
+    /// Names the rule that the present colour rests on.
+    pub fn rest_on(&mut self, rule: &Rule) {
+        let days = self.rules.days_of(rule);
+        let s = &mut self.state;
+        (s.rule, s.reason, s.required, s.left) = (Some(rule.id.clone()), rule.reason.clone(), days, days);
+        if let Some(change) = self.changes.last_mut() {
+            (change.rule, change.days_left) = (Some(rule.id.clone()), days);
+        }
     }
 
     pub fn note(&mut self, kind: ChangeKind, from: Colour, reason: &str, evidence: Option<Uuid>) {

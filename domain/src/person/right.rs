@@ -14,6 +14,14 @@ crate::macros::words! {
         ImportVisits = "import_visits",
         RecordForOthers = "record_for_others",
         ReadAudit = "read_audit",
+        /// Imports official lists, reads records of health codes.
+        KeepHealthRecords = "keep_health_records",
+        ChangeColours = "change_colours",
+        DecideAppeals = "decide_appeals",
+        /// Counts of colours, reasons, appeals; nobody in them.
+        ReadHealthStatistics = "read_health_statistics",
+        /// Checks health codes at a gate.
+        VerifyCodes = "verify_codes",
         ManageStaff = "manage_staff",
         ManageDispatch = "manage_dispatch",
         ManageOperation = "manage_operation",
@@ -25,11 +33,16 @@ impl Role {
     pub const fn has(self, right: Right) -> bool {
         use Role::{Administrator, Approver, Auditor, Guard, Official};
         match right {
-            Right::CareForVenues | Right::ReportCases | Right::Trace | Right::DraftAlerts => {
-                matches!(self, Official | Approver)
-            }
+            Right::CareForVenues
+            | Right::ReportCases
+            | Right::Trace
+            | Right::DraftAlerts
+            | Right::KeepHealthRecords
+            | Right::ChangeColours
+            | Right::DecideAppeals => matches!(self, Official | Approver),
             Right::ApproveAlerts => matches!(self, Approver),
-            Right::ReadAlerts => matches!(self, Official | Approver | Auditor),
+            Right::VerifyCodes => matches!(self, Official | Approver | Guard),
+            Right::ReadAlerts | Right::ReadHealthStatistics => matches!(self, Official | Approver | Auditor),
             Right::ImportVisits => matches!(self, Official | Approver | Administrator),
             Right::RecordForOthers => matches!(self, Official | Approver | Guard),
             Right::ReadAudit => matches!(self, Auditor | Administrator),

@@ -12,6 +12,7 @@ crate::macros::words! {
     /// Why somebody's data was touched. There is no look-up without one.
     Purpose {
         SignIn = "sign_in", Case = "case", Trace = "trace", Alert = "alert", Notify = "notify", VenueCare = "venue_care", GateCheck = "gate_check",
+        HealthCode = "health_code", Appeal = "appeal",
         Import = "import", OwnRequest = "own_request", Administration = "administration", Retention = "retention", Destruction = "destruction",
     }
 }

@@ -13,6 +13,7 @@ crate::macros::words! {
         Scans = "scans_days", LoginCodes = "login_codes_days", Sessions = "sessions_days", Traces = "traces_days",
         Deliveries = "deliveries_days", Idempotency = "idempotency_days", Imports = "imports_days", Jobs = "job_days",
         Audit = "audit_days",
+        Health = "health_days", CodeChecks = "code_checks_days",
     }
 }
 
@@ -28,6 +29,8 @@ pub struct RetentionDays {
     pub imports: u32,
     pub jobs: u32,
     pub audit: u32,
+    pub health: u32,
+    pub code_checks: u32,
 }
 
 impl RetentionDays {
@@ -42,8 +45,19 @@ impl RetentionDays {
             Period::Imports => self.imports,
             Period::Jobs => self.jobs,
             Period::Audit => self.audit,
+            Period::Health => self.health,
+            Period::CodeChecks => self.code_checks,
         }
     }
+}
+
+/// How the rows of a table name their parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// In the child.
+    pub column: &'static str,
+    /// In the parent.
+    pub of: &'static str,
 }
 
 /// When a row goes.
@@ -54,7 +68,7 @@ pub enum Rule {
     /// As `After`; where the table is partitioned by day, whole days are dropped.
     DaysAfter { period: Period, since: &'static str },
     /// With the row of `parent` that `key` names; that row goes so many days after its `since`.
-    With { parent: &'static str, key: &'static str, period: Period, since: &'static str },
+    With { parent: &'static str, key: Key, period: Period, since: &'static str },
     /// With the row of `parent` that it refers to: the database deletes both at once.
     Along { parent: &'static str },
     /// When nothing of the last days refers to the person any more.

@@ -1,7 +1,7 @@
 //! Keyed hashes: what look-ups and limits compare instead of numbers.
 
 use hmac::{Hmac, KeyInit, Mac};
-use mashang_domain::person::Phone;
+use mashang_domain::person::{IdentityNumber, Phone};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -17,6 +17,8 @@ pub enum Label {
     LoginCode,
     RequestBody,
     OpenId,
+    /// Kind and number of an identity document.
+    Identity,
 }
 
 impl Label {
@@ -28,6 +30,7 @@ impl Label {
             Label::LoginCode => b"login-code",
             Label::RequestBody => b"request-body",
             Label::OpenId => b"open-id",
+            Label::Identity => b"identity",
         }
     }
 }
@@ -49,6 +52,12 @@ impl KeyRing {
 
     pub fn phone_hash(&self, phone: &Phone) -> Vec<u8> {
         self.keyed_hash(Label::Phone, phone.reveal().as_bytes())
+    }
+
+    /// The hash by which an identity document is looked up: of its kind and its number.
+    pub fn identity_hash(&self, identity: &IdentityNumber) -> Vec<u8> {
+        let value = format!("{}\0{}", identity.kind(), identity.reveal());
+        self.keyed_hash(Label::Identity, value.as_bytes())
     }
 
     /// The hash of a login code, bound to its request.

@@ -18,6 +18,7 @@
 //! The end of the operation destroys all but the signing key (see [`destroy`]): the file then holds `[destroyed]` with
 //! fingerprints, and every process that has the ring open refuses within a second.
 
+mod code_id;
 mod destroy;
 mod file;
 mod hash;
@@ -53,6 +54,8 @@ struct DataKeys {
     seal: Vec<(i32, Key)>,
     index: Key,
     login: Key,
+    /// Enciphers what signed codes carry.
+    code: Key,
 }
 
 impl KeyRing {
@@ -80,6 +83,7 @@ impl KeyRing {
             seal,
             index: derive(&secrets.index, "mashang/index"),
             login: derive(&secrets.index, "mashang/login-code"),
+            code: derive(&secrets.index, "mashang/code-id"),
         };
         Self {
             data: RwLock::new(secrets.destroyed.is_none().then_some(data)),

@@ -26,6 +26,9 @@ pub enum Field {
     AccountOpenId,
     BindingOpenId,
     PlatformToken,
+    Declaration,
+    CheckIn,
+    CodeKey,
 }
 
 impl Field {
@@ -41,6 +44,9 @@ impl Field {
             Field::AccountOpenId => "platform_account.open_id",
             Field::BindingOpenId => "platform_binding.open_id",
             Field::PlatformToken => "platform_token.token",
+            Field::Declaration => "declaration.sealed",
+            Field::CheckIn => "check_in.sealed",
+            Field::CodeKey => "code_key.seed",
         }
     }
 }

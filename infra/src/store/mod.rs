@@ -4,14 +4,21 @@
 //! transaction that the use case opened.
 
 pub mod alert;
+pub mod alert_colouring;
 pub mod answer;
 pub mod approval;
 pub mod audit;
 pub mod canary;
 pub mod case;
+pub mod code_check;
+pub mod code_key;
+pub mod declaration;
 pub mod delivery;
 pub mod emptying;
 pub mod gateway;
+pub mod gather;
+pub mod health;
+pub mod health_reader;
 pub mod idempotency;
 pub mod import;
 mod import_copy;
@@ -25,6 +32,7 @@ pub mod partition;
 pub mod person;
 pub mod place;
 pub mod platform;
+pub mod reminder;
 pub mod retention;
 pub mod safety;
 pub mod scan;

@@ -88,6 +88,7 @@ pub async fn erase(tx: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
     scan::Entity::delete_many().filter(scan::Column::PersonId.eq(id)).exec(tx).await?;
     session::Entity::delete_many().filter(session::Column::PersonId.eq(id)).exec(tx).await?;
     notice::Entity::delete_many().filter(notice::Column::PersonId.eq(id)).exec(tx).await?;
+    super::health::erase(tx, id).await?;
     person::Entity::delete_by_id(id).exec(tx).await.map(|_| ())
 }
 

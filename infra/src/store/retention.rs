@@ -11,7 +11,7 @@ mod people;
 use mashang_config::Retention;
 use mashang_domain::person::Actor;
 use mashang_domain::protection::audit::Purpose;
-use mashang_domain::protection::retention::{Kept, Period, RetentionDays, Rule, TABLE};
+use mashang_domain::protection::retention::{Kept, Key, Period, RetentionDays, Rule, TABLE};
 use mashang_domain::time::{DAY, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr, Statement};
 use serde_json::{Map, Value};
@@ -45,6 +45,8 @@ pub fn days(settings: &Retention) -> RetentionDays {
         imports: settings.imports_days,
         jobs: settings.job_days,
         audit: settings.audit_days,
+        health: settings.health_days,
+        code_checks: settings.code_checks_days,
     }
 }
 
@@ -79,13 +81,17 @@ async fn purge_table(
         Rule::DaysAfter { period, since } => in_chunks(db, kept.table, &older(since, limit(period))).await?,
         Rule::With { parent, key, period, since } => {
             let gone = older(since, limit(period));
-            in_chunks(db, kept.table, &format!("{key} IN (SELECT id FROM {parent} WHERE {gone})")).await?
+            in_chunks(db, kept.table, &in_parent(key, parent, &gone)).await?
         }
         Rule::Unused { period, .. } => people::delete_unused(db, limit(period)).await?,
         Rule::Trimmed { period, .. } => audit_trim::trim(db, limit(period)).await?,
         Rule::Along { .. } | Rule::UntilTheEnd | Rule::Outlives => return Ok(None),
     };
     Ok(Some(deleted))
+}
+
+fn in_parent(key: Key, parent: &str, gone: &str) -> String {
+    format!("{} IN (SELECT {} FROM {parent} WHERE {gone})", key.column, key.of)
 }
 
 fn older(since: &str, limit: Timestamp) -> String {

@@ -104,6 +104,40 @@ impl Bench {
                 "id, alert_id, notice_id, person_id, level, reason, state, created_at",
                 format!("{id}, {id}, {id}, {id}, 1, 'not_reached', 'open', {at}"),
             ),
+            "health" => (
+                "person_id, code_ref, division_code, colour, reason, rule_version, since, days_required, days_left, last_at, reminders",
+                format!("{id}, {n}, '530102', 'green', 'healthy', 1, {at}, 0, 0, {at}, 'sms'"),
+            ),
+            "declaration" => (
+                "id, person_id, division_code, identity_hash, sealed, key_version, notice_version, guardian, created_at",
+                format!("{id}, {id}, '530102', {bytes}, {bytes}, 1, 'v', false, {at}"),
+            ),
+            "health_fact" => ("person_id, evidence, fact, at", format!("{id}, {id}, 'declared', {at}")),
+            "check_in" => (
+                "id, person_id, day, at, normal, sealed, key_version",
+                format!("{id}, {id}, 1, {at}, true, {bytes}, 1"),
+            ),
+            "health_change" => (
+                "id, person_id, division_code, at, kind, from_colour, to_colour, reason, rule_set, rule_version, days_left, actor_kind, actor_id",
+                format!(
+                    "{id}, {id}, '530102', {at}, 'day', 'green', 'grey', 'expired', 'r', 1, 0, 'system', 'x'"
+                ),
+            ),
+            "integrity_record" => (
+                "id, person_id, division_code, kind, rule, evidence, actor_kind, actor_id, at",
+                format!("{id}, {id}, '530102', 'false_declaration', 'r', {id}, 'system', 'x', {at}"),
+            ),
+            "code_key" => (
+                "number, row_id, seed_sealed, key_version, public_key, signs_from, signs_until, created_at",
+                format!("{n}, {id}, {bytes}, 1, {bytes}, {at}, {at}, {at}"),
+            ),
+            "code_check" => (
+                "id, person_id, token_id, staff_id, purpose, colour, allowed, at",
+                format!("{id}, {id}, {id}, {id}, 'gate_check', 'green', true, {at}"),
+            ),
+            "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
+            "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
+            "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
             "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),
             other => panic!("rows of {other} are not made here"),

@@ -5,6 +5,7 @@ mod cases;
 mod decisions;
 mod person;
 mod random;
+mod review;
 mod rules;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,81 @@
+//! Health codes: what people, guards and officials do with them. The rules are in `domain::health`, the writing of many
+//! events at once in `infra::health`.
+
+pub mod check_in;
+pub mod code;
+pub mod declare;
+pub mod keys;
+pub mod notice;
+pub mod verify;
+
+use std::sync::Arc;
+
+use mashang_domain::health::{Colour, HealthState, Outcome, Refused, as_of};
+use mashang_entity::health;
+use mashang_infra::health::{Done, state_of};
+use uuid::Uuid;
+
+use crate::error::{Answer, Code, Problem};
+use crate::state::{App, HEALTH};
+
+/// The code of a person as it is now, time counted in; of who has none, what that means.
+pub async fn state(app: &App, person: Uuid) -> Answer<HealthState> {
+    let now = app.clock.now();
+    let row = code(app, person).await?;
+    let stored = row.map_or_else(|| HealthState::undeclared(now), |row| state_of(&row));
+    Ok(as_of(&stored, &app.rules.current(), now))
+}
+
+/// The colour to be shown with a scan; none where this part is off.
+pub async fn colour(app: &App, person: Uuid) -> Answer<Option<Colour>> {
+    if !app.settings.health.enabled {
+        return Ok(None);
+    }
+    Ok(Some(state(app, person).await?.colour))
+}
+
+/// The row of a person's code, from the cache.
+pub async fn code(app: &App, person: Uuid) -> Answer<Option<Arc<health::Model>>> {
+    let load = async { Ok::<_, Problem>(app.health_reader.of(person).await?.map(Arc::new)) };
+    app.health.get_or_load(person, load).await
+}
+
+/// Drops what is cached of these people, everywhere; after the commit of what changed them.
+pub async fn changed(app: &App, people: impl IntoIterator<Item = Uuid>) {
+    for person in people {
+        app.caches.invalidate(HEALTH, person).await;
+    }
+}
+
+/// 404 where this part is off.
+pub fn require(app: &App) -> Answer<()> {
+    if app.settings.health.enabled { Ok(()) } else { Err(Problem::new(Code::NotFound)) }
+}
+
+/// The outcome of an event, or why the rules refuse it; nothing for what was known before.
+pub(crate) fn outcome(done: Done) -> Answer<Option<Outcome>> {
+    match done {
+        Done::Applied(outcome) => Ok(Some(outcome)),
+        Done::Known => Ok(None),
+        Done::Refused(refused) => Err(refusal(refused)),
+    }
+}
+
+/// A refusal by the rules, as clients read it.
+pub(crate) fn refusal(refused: Refused) -> Problem {
+    match refused {
+        Refused::ClockBehind => Problem::retry(Code::Unavailable, 1_000),
+        Refused::NotDeclared => Problem::new(Code::NotDeclared),
+        Refused::DaysLeft { left } => {
+            Problem::with_detail(Code::WrongState, refused.to_string()).with("days_left", left)
+        }
+        Refused::NotRed
+        | Refused::NotByQuarantine
+        | Refused::SameColour(_)
+        | Refused::WrongColour
+        | Refused::WrongGround
+        | Refused::NoEvidence
+        | Refused::SecondOfficial
+        | Refused::SameOfficial => Problem::with_detail(Code::WrongState, refused.to_string()),
+    }
+}

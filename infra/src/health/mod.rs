@@ -1,0 +1,15 @@
+//! The health code between the rules and the database: events of many people at once, in one transaction.
+//!
+//! [`apply`] takes the states of everybody concerned, lets the machine of the rules move them, and writes states, history,
+//! integrity record and what is known by now in a handful of statements, however many people there are. An event whose
+//! evidence is known already changes nothing, so whatever delivers events may deliver them again.
+
+mod batch;
+pub mod daily;
+pub mod issuer;
+mod row;
+pub mod rules;
+pub mod statement;
+
+pub use batch::{Done, Happening, apply, begin};
+pub use row::state_of;
