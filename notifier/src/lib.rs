@@ -12,6 +12,7 @@ pub mod check;
 pub mod dispatch;
 pub mod drill;
 pub mod fan_out;
+mod figures;
 pub mod gateway;
 pub mod gateways;
 pub mod health;

@@ -11,10 +11,12 @@ use mashang_infra::store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::further::Further;
 use super::judge::{judge, may_go_elsewhere, word};
 use super::record::record;
 use super::reroute::reroute;
 use super::{Judged, MARGIN};
+use crate::gateway::is_no_turn;
 use crate::plan::{Item, Plan, Planned, channel_word};
 use crate::service::Core;
 
@@ -92,17 +94,19 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
         return vec![None; count];
     }
     let begun = Instant::now();
-    let sending = AssertUnwindSafe(road.gateway.send(&planned.batch)).catch_unwind();
+    let further = Further::new(core, planned, login, latest);
+    let sending = AssertUnwindSafe(road.gateway.send_in_turn(&planned.batch, &further)).catch_unwind();
     let mut outcomes = match tokio::time::timeout_at(deadline - MARGIN / 2, sending).await {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err(_)) => vec![Outcome::unknown("panic"); count],
         Err(_) => vec![Outcome::unknown("lease_ended"); count],
     };
     outcomes.resize(count, Outcome::unknown("no_outcome"));
-    let took = begun.elapsed();
-    road.observe(planned.batch.template.as_str(), &outcomes, took);
-    count_outcomes(road.name(), planned, &outcomes, took);
-    outcomes.into_iter().map(Some).collect()
+    let took = further.of_one(begun.elapsed());
+    let made: Vec<Outcome> = outcomes.iter().filter(|outcome| !is_no_turn(outcome)).cloned().collect();
+    road.observe(planned.batch.template.as_str(), &made, took);
+    count_outcomes(road.name(), planned, &made, took);
+    outcomes.into_iter().map(|outcome| Some(outcome).filter(|outcome| !is_no_turn(outcome))).collect()
 }
 
 /// Whether an alert of this batch was cancelled while it waited. What cannot be known is no reason to be silent.
