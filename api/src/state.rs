@@ -86,8 +86,20 @@ impl App {
         let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
         let names = parts.caches.cache("name", h.cache_entries, lasting);
         let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
-        let Parts { settings, db, keys, clock, queue, redis, platforms, caches, rules, fonts, lifecycle, telemetry } =
-            parts;
+        let Parts {
+            settings,
+            db,
+            keys,
+            clock,
+            queue,
+            redis,
+            platforms,
+            caches,
+            rules,
+            fonts,
+            lifecycle,
+            telemetry,
+        } = parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let session_reader = SessionReader::start(&db);
         let health_reader = HealthReader::start(&db);
