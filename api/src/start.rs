@@ -13,6 +13,7 @@ use mashang_infra::db::Db;
 use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
@@ -125,6 +126,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
+    let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
     let rules = Rules::load(&settings.health.rules_file).context("health.rules_file")?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts {
@@ -134,6 +136,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         clock,
         queue,
         redis,
+        platforms,
         caches,
         rules,
         fonts,
