@@ -61,7 +61,7 @@ fn reminds(key: &str) -> bool {
     ReminderKind::ALL.iter().any(|kind| kind.template() == key)
 }
 
-fn serves(kind: GatewayKind, channel: Channel) -> bool {
+pub(crate) fn serves(kind: GatewayKind, channel: Channel) -> bool {
     match kind {
         GatewayKind::AliyunSms
         | GatewayKind::TencentSms

@@ -103,3 +103,34 @@ async fn who_has_no_account_or_refused_is_not_tried_again() {
     ends_as(&app, "failed", "number_invalid: 43101").await;
     assert_eq!(written(&app).len(), 0);
 }
+
+#[rstest]
+#[case::sqlite(Form::Sqlite)]
+#[case::service(Form::Service)]
+#[tokio::test]
+async fn who_chose_the_mini_program_is_reminded_there(#[case] form: Form) {
+    const HOUR: i64 = 3_600_000;
+    let platform = FakePlatform::start().await.unwrap();
+    let own = platform.settings();
+    let all: Vec<(&str, &str)> = own.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let made = TestApp::with_gateways(form, &all, |url| {
+        let wechat = gateway("wechat", "wechat_subscribe", url, "fields = { date = \"date3\" }");
+        gateways(url)
+            + &wechat.replace("correction = \"T_C\"", "correction = \"T_C\", reminder_check_in = \"T_R\"")
+    });
+    let Some(app) = made.await else { return };
+    let session = bound(&app, &platform, "oEvening", &app.fresh_phone()).await;
+    let citizen = app.anyone().with_token(session["access_token"].as_str().unwrap());
+    let cough = mashang_tests::health::declaration(
+        &mashang_tests::health::resident_number(1),
+        &json!({ "symptoms": ["cough"] }),
+    );
+    citizen.post("/me/declarations", cough).await.ok(201);
+    citizen.put("/me/reminders", json!({ "way": "subscribe" })).await.ok(204);
+    let of_day = (app.now().0 + 8 * HOUR).rem_euclid(24 * HOUR);
+    app.clock.advance(24 * HOUR - of_day + 20 * HOUR).await;
+    ends_as(&app, "accepted", "").await;
+    let message = &written(&app)[0];
+    assert_eq!((message.phone.as_str(), message.template.as_str()), ("oEvening", "T_R"));
+    assert!(message.variables["date3"].as_str().unwrap().contains('月'));
+}
