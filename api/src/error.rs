@@ -49,6 +49,8 @@ codes! {
     Forbidden = "forbidden", 403, "没有权限执行此操作", "You may not do this";
     OwnSubmission = "own_submission", 403, "不能审批自己提交的提醒", "Who drafted or submitted an alert cannot decide on it";
     AccountBlocked = "account_blocked", 403, "平台判定该账号存在风险，请改用短信验证码登录", "The platform has blocked this account; sign in by a code instead";
+    OwnRequest = "own_request", 403, "须由另一名工作人员复核", "Another official has to decide on this request";
+    OwnDecision = "own_decision", 403, "不能裁决针对自己决定的申诉", "Who set the colour does not decide on the appeal against it";
     NotFound = "not_found", 404, "没有找到", "Not found";
     PlatformNotConfigured = "platform_not_configured", 404, "本系统未启用该平台", "This platform is not used here";
     MethodNotAllowed = "method_not_allowed", 405, "不支持该请求方法", "This method is not allowed here";
@@ -62,6 +64,11 @@ codes! {
     UsernameTaken = "username_taken", 409, "用户名已被使用", "The user name is taken";
     PhoneTaken = "phone_taken", 409, "该手机号已被使用", "This phone number is taken";
     ZoneTaken = "zone_taken", 409, "该场所已有同名分区", "The venue has a zone of this name";
+    SameColour = "same_colour", 409, "健康码已是该颜色", "The code has this colour already";
+    DaysLeft = "days_left", 409, "打卡天数未满，不能解除", "Days are left before the release";
+    RequestWaiting = "request_waiting", 409, "该人员已有待复核的变更", "A change of this person waits for a second official already";
+    NotRestricted = "not_restricted", 409, "只有黄码或红码可以申诉", "Only a yellow or red code is appealed against";
+    AppealOpen = "appeal_open", 409, "已有尚未裁决的申诉", "An appeal is open already";
     OperationEnded = "operation_ended", 410, "本次行动已结束，数据已销毁", "The operation has ended and its data was destroyed";
     CodeRevoked = "code_revoked", 410, "此码已更换，请扫描现场张贴的新码", "This code was replaced; scan the new one";
     TooLarge = "too_large", 413, "请求内容过大", "The body is too large";

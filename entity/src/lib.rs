@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod alert_colouring;
+pub mod appeal;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
@@ -9,6 +10,7 @@ pub mod case_edit;
 pub mod check_in;
 pub mod code_check;
 pub mod code_key;
+pub mod colour_change;
 pub mod declaration;
 pub mod delivery;
 pub mod gateway;

@@ -50,6 +50,10 @@ pub enum Bug {
     AnyPush,
     /// A subscribe message whose answer was lost is sent once more.
     SubscribeTwice,
+    /// The official who asked for a change confirms it too.
+    SecondAlone,
+    /// Who set a colour decides on the appeal against it.
+    OwnAppeal,
 }
 
 /// Whether this defect is there.

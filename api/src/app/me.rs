@@ -11,7 +11,7 @@ use mashang_infra::store::{person as people, session as sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::session;
+use super::{health, session};
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
 use crate::state::App;
@@ -39,6 +39,7 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let accesses = audit::about(conn, person.id, None, 10_000).await?;
     let accounts = account::of_person(conn, person.id).await?;
     let consents = consent::of_person(conn, person.id).await?;
+    let health = health::export::all(app, person.id, &accesses).await?;
     let tx = app.db.begin_write().await?;
     note(&tx, &citizen.actor(), "person.export", person.id, now).await?;
     tx.commit().await?;
@@ -64,6 +65,7 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
         "accesses": accesses.iter().map(|a| json!({
             "at": a.at, "office": a.actor_kind, "action": a.action, "purpose": a.purpose,
         })).collect::<Vec<_>>(),
+        "health": health,
     }))
 }
 

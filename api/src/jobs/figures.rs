@@ -46,6 +46,9 @@ async fn read(app: &App) -> Result<(), DbErr> {
             metrics::gauge!("mashang_job_finished_age_seconds", "job" => job).set(age(last.finished_at));
         }
     }
+    if app.settings.health.enabled {
+        appeals(&store::appeal::clocks(db, now).await?);
+    }
     crate::canary::report(app).await?;
     let hour = login_code::hour(db, app.settings.limits.code_ttl_seconds * SECOND, now).await?;
     login_codes(&hour);
@@ -64,6 +67,12 @@ fn login_codes(hour: &login_code::Hour) {
     for (by, n) in most {
         metrics::gauge!("mashang_login_codes_unverified_most", "by" => by).set(n as f64);
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+fn appeals(clock: &store::appeal::Clock) {
+    metrics::gauge!("mashang_appeals_open").set(clock.open as f64);
+    metrics::gauge!("mashang_appeals_overdue").set(clock.overdue as f64);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]

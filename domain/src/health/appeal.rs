@@ -13,7 +13,7 @@ crate::macros::words! {
 /// What somebody wants to do with an appeal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppealStep {
-    /// An official grants it: the colour becomes this one.
+    /// An official grants it: the colour becomes this one. Of a code that is no longer restricted it is green, and stays.
     Grant { to: Colour },
     /// An official turns it down, with a reason.
     Reject,
@@ -40,11 +40,11 @@ pub enum AppealRefused {
 
 /// What the rules need to know of an appeal.
 #[derive(Debug, Clone, Copy)]
-pub struct AppealFacts {
+pub struct AppealFacts<'a> {
     pub state: AppealState,
     pub person: Uuid,
-    /// The officials who set the colour by hand, where officials did.
-    pub set_by: [Option<Uuid>; 2],
+    /// The officials by whose hand the colour came about, that of the appeal and what became of it since.
+    pub set_by: &'a [Uuid],
     /// The colour at present.
     pub colour: Colour,
 }
@@ -59,20 +59,27 @@ pub fn may_file(colour: Colour, open: Option<Uuid>) -> Result<(), AppealRefused>
 }
 
 /// The state after `step` by `actor`: the citizen for a withdrawal, else an official.
-pub fn step(appeal: &AppealFacts, step: AppealStep, actor: Uuid) -> Result<AppealState, AppealRefused> {
+pub fn step(appeal: &AppealFacts<'_>, step: AppealStep, actor: Uuid) -> Result<AppealState, AppealRefused> {
     if appeal.state != AppealState::Open {
         return Err(AppealRefused::WrongState(appeal.state));
     }
-    let own = appeal.set_by.contains(&Some(actor)) || appeal.person == actor;
+    let own = appeal.set_by.contains(&actor) || appeal.person == actor;
     match step {
         AppealStep::Withdraw if appeal.person != actor => Err(AppealRefused::NotTheirs),
         AppealStep::Withdraw => Ok(AppealState::Withdrawn),
         AppealStep::Grant { .. } | AppealStep::Reject if own => Err(AppealRefused::OwnDecision),
-        AppealStep::Grant { to } if to == Colour::Grey || to >= appeal.colour => {
-            Err(AppealRefused::NotMilder)
-        }
+        AppealStep::Grant { to } if !is_milder(appeal.colour, to) => Err(AppealRefused::NotMilder),
         AppealStep::Grant { .. } => Ok(AppealState::Granted),
         AppealStep::Reject => Ok(AppealState::Rejected),
+    }
+}
+
+/// Whether a granted appeal leads here. A code whose days were done meanwhile stays as it is: what is granted then clears
+/// the record only.
+fn is_milder(colour: Colour, to: Colour) -> bool {
+    match colour {
+        Colour::Grey | Colour::Green => to == Colour::Green,
+        Colour::Yellow | Colour::Red => to != Colour::Grey && to < colour,
     }
 }
 
@@ -94,8 +101,8 @@ mod tests {
     const SETTER: Uuid = Uuid::from_u128(2);
     const OTHER: Uuid = Uuid::from_u128(3);
 
-    fn facts(state: AppealState) -> AppealFacts {
-        AppealFacts { state, person: PERSON, set_by: [Some(SETTER), None], colour: Colour::Red }
+    fn facts(state: AppealState) -> AppealFacts<'static> {
+        AppealFacts { state, person: PERSON, set_by: &[SETTER], colour: Colour::Red }
     }
 
     #[test]
@@ -125,6 +132,15 @@ mod tests {
         assert_eq!(step(&f, AppealStep::Grant { to: Colour::Red }, OTHER), Err(AppealRefused::NotMilder));
         assert_eq!(step(&f, AppealStep::Grant { to: Colour::Grey }, OTHER), Err(AppealRefused::NotMilder));
         assert_eq!(step(&f, AppealStep::Grant { to: Colour::Yellow }, OTHER), Ok(AppealState::Granted));
+    }
+
+    #[test]
+    fn who_has_served_their_days_meanwhile_can_still_be_right() {
+        let f = AppealFacts { colour: Colour::Green, ..facts(AppealState::Open) };
+        assert_eq!(step(&f, AppealStep::Grant { to: Colour::Green }, OTHER), Ok(AppealState::Granted));
+        for to in [Colour::Grey, Colour::Yellow, Colour::Red] {
+            assert_eq!(step(&f, AppealStep::Grant { to }, OTHER), Err(AppealRefused::NotMilder));
+        }
     }
 
     #[test]

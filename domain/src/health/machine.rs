@@ -166,10 +166,7 @@ fn release(work: &mut Work<'_>, decision: Uuid) -> Result<(), Refused> {
 
 fn set_colour(work: &mut Work<'_>, change: &Authorised) -> Result<(), Refused> {
     let (from, to) = (work.state.colour, change.to());
-    if from == to {
-        return Err(Refused::SameColour(to));
-    }
-    change.fits(from)?;
+    change.change().fits(from)?;
     if to < from {
         work.lightens()?;
     }

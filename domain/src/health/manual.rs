@@ -35,6 +35,17 @@ impl Ground {
             Self::ClinicalFinding | Self::EpidemiologicalFinding => true,
         }
     }
+
+    /// What the person reads, in Chinese and English.
+    pub const fn text(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RecordError => ("记录有误", "A record was wrong"),
+            Self::ReleaseNotice => ("解除隔离通知", "Notice of release from quarantine"),
+            Self::RuledOut => ("检测或诊断排除感染", "An infection was ruled out"),
+            Self::ClinicalFinding => ("检测或诊断发现", "Finding of a test or a doctor"),
+            Self::EpidemiologicalFinding => ("流行病学调查发现", "Finding of an investigation"),
+        }
+    }
 }
 
 /// When a change needs a second official.
@@ -72,6 +83,18 @@ impl ManualChange {
         within >= limits.alone_per_hour || (limits.second_for_red && self.to == Colour::Red)
     }
 
+    /// Whether the ground leads from this colour to the one that is wanted. Grey comes of no decision, and green not of grey:
+    /// only a declaration ends that.
+    pub fn fits(&self, from: Colour) -> Result<(), Refused> {
+        match (from, self.to) {
+            (from, to) if from == to => Err(Refused::SameColour(to)),
+            (_, Colour::Grey) => Err(Refused::WrongColour),
+            (Colour::Grey, Colour::Green) => Err(Refused::NotDeclared),
+            (_, to) if (to > from) == self.ground.worsens() => Ok(()),
+            _ => Err(Refused::WrongGround),
+        }
+    }
+
     /// Checks evidence and officials. Whether the ground fits the present colour is seen when it is applied.
     pub fn authorise(
         self,
@@ -102,17 +125,6 @@ impl Authorised {
 
     pub fn change(&self) -> &ManualChange {
         &self.0
-    }
-
-    /// Whether the ground leads from this colour to the one that is wanted. Grey comes of no decision, and green not of grey:
-    /// only a declaration ends that.
-    pub(super) fn fits(&self, from: Colour) -> Result<(), Refused> {
-        match (from, self.0.to) {
-            (_, Colour::Grey) => Err(Refused::WrongColour),
-            (Colour::Grey, Colour::Green) => Err(Refused::NotDeclared),
-            (_, to) if (to > from) == self.0.ground.worsens() => Ok(()),
-            _ => Err(Refused::WrongGround),
-        }
     }
 }
 
@@ -171,17 +183,18 @@ mod tests {
     fn grounds_lead_one_way() {
         for ground in Ground::ALL.iter().copied() {
             for (from, to) in [(Colour::Red, Colour::Yellow), (Colour::Green, Colour::Yellow)] {
-                let change = Authorised(ManualChange { ground, ..change(to, None) });
+                let change = ManualChange { ground, ..change(to, None) };
                 assert_eq!(
                     change.fits(from).is_ok(),
                     (to > from) == ground.worsens(),
                     "{ground} {from} {to}"
                 );
             }
-            let grey = Authorised(ManualChange { ground, ..change(Colour::Grey, None) });
+            let grey = ManualChange { ground, ..change(Colour::Grey, None) };
             assert_eq!(grey.fits(Colour::Red), Err(Refused::WrongColour));
-            let green = Authorised(ManualChange { ground, ..change(Colour::Green, None) });
+            let green = ManualChange { ground, ..change(Colour::Green, None) };
             assert_eq!(green.fits(Colour::Grey), Err(Refused::NotDeclared));
+            assert_eq!(green.fits(Colour::Green), Err(Refused::SameColour(Colour::Green)));
         }
     }
 }

@@ -19,8 +19,10 @@ mod machine;
 pub mod manual;
 pub mod oracle;
 pub mod reminder;
+pub mod request;
 pub mod rule_set;
 pub mod state;
+pub mod statistics;
 mod work;
 
 pub use check::{Fault, FaultKind};
@@ -30,6 +32,7 @@ pub use fact::{Declared, Fact, RecordKind, Symptom, Temperature, contradictions}
 pub use machine::{apply, as_of};
 pub use manual::{Authorised, Ground, ManualChange, ManualLimits};
 pub use reminder::{ReminderKind, ReminderWay};
+pub use request::RequestState;
 pub use rule_set::{Reason, Rule, RuleSet, RuleSetError};
 pub use state::{HealthState, missed_days};
 

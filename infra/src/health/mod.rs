@@ -4,8 +4,11 @@
 //! integrity record and what is known by now in a handful of statements, however many people there are. An event whose
 //! evidence is known already changes nothing, so whatever delivers events may deliver them again.
 
+pub mod appeals;
 mod batch;
+pub mod by_hand;
 pub mod daily;
+pub mod decision;
 pub mod issuer;
 mod row;
 pub mod rules;

@@ -28,6 +28,12 @@ pub enum Field {
     PlatformToken,
     Declaration,
     CheckIn,
+    /// Document and note of a change by hand.
+    ColourChange,
+    /// What a citizen writes in an appeal.
+    Appeal,
+    /// What an official answers.
+    AppealAnswer,
     CodeKey,
 }
 
@@ -46,6 +52,9 @@ impl Field {
             Field::PlatformToken => "platform_token.token",
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
+            Field::ColourChange => "colour_change.sealed",
+            Field::Appeal => "appeal.sealed",
+            Field::AppealAnswer => "appeal.answer",
             Field::CodeKey => "code_key.seed",
         }
     }

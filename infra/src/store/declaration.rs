@@ -53,3 +53,13 @@ pub async fn days_checked(
         .await?;
     Ok(days.into_iter().map(day_of_number).collect())
 }
+
+/// A person's daily reports, newest first.
+pub async fn check_ins_of(
+    db: &impl ConnectionTrait,
+    person: Uuid,
+    limit: u64,
+) -> Result<Vec<check_in::Model>, DbErr> {
+    let query = check_in::Entity::find().filter(check_in::Column::PersonId.eq(person));
+    query.order_by_desc(check_in::Column::Id).limit(limit).all(db).await
+}

@@ -171,6 +171,8 @@ pub async fn changes_of(
 pub async fn erase(tx: &impl ConnectionTrait, person: Uuid) -> Result<(), DbErr> {
     use mashang_entity::{check_in, declaration};
     use sea_orm::{ColumnTrait, QueryFilter};
+    super::appeal::erase(tx, person).await?;
+    super::colour_change::erase(tx, person).await?;
     declaration::Entity::delete_many().filter(declaration::Column::PersonId.eq(person)).exec(tx).await?;
     health_fact::Entity::delete_many().filter(health_fact::Column::PersonId.eq(person)).exec(tx).await?;
     check_in::Entity::delete_many().filter(check_in::Column::PersonId.eq(person)).exec(tx).await?;

@@ -4,6 +4,7 @@
 //! bound; only words of ours become text.
 
 use mashang_domain::delivery::DeliveryState;
+use mashang_domain::person::Division;
 use mashang_domain::time::Timestamp;
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
@@ -45,6 +46,13 @@ impl Raw {
         self.text.push_str(" IN (");
         self.list(ids.iter().map(|id| Value::from(*id)));
         self.sql(")")
+    }
+
+    /// A condition that holds for division codes inside `division`: a range, so that an index on the column serves it whatever
+    /// the collation of the database.
+    pub(crate) fn within(self, column: &str, division: &Division) -> Self {
+        let (from, until) = (division.prefix(), format!("{:9<12}", division.prefix()));
+        self.sql(&format!("{column} >= ")).bind(from).sql(&format!(" AND {column} <= ")).bind(until)
     }
 
     /// A condition that holds for these words.

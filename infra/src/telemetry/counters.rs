@@ -9,6 +9,7 @@ type Label = (&'static str, &'static [&'static str]);
 const COUNTERS: &[(&str, Option<Label>)] = &[
     ("mashang_attempts_total", Some(("purpose", &["notify", "sign_in"]))),
     ("mashang_cache_announcements_failed_total", None),
+    ("mashang_colour_changes_beyond_limit_total", None),
     ("mashang_database_pools_replaced_total", None),
     ("mashang_dead_letters_total", None),
     ("mashang_deliveries_held_total", Some(("purpose", &["notify", "sign_in"]))),

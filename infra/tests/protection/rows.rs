@@ -123,6 +123,16 @@ impl Bench {
                     "{id}, {id}, '530102', {at}, 'day', 'green', 'grey', 'expired', 'r', 1, 0, 'system', 'x'"
                 ),
             ),
+            "appeal" => (
+                "id, person_id, division_code, state, colour, reason, since, sealed, key_version, filed_at, due_at",
+                format!("{id}, {id}, '530102', 'open', 'red', 'manual', {at}, {bytes}, 1, {at}, {at}"),
+            ),
+            "colour_change" => (
+                "id, person_id, division_code, state, from_colour, to_colour, ground, sealed, key_version, requested_by, requested_role, requested_at, expires_at",
+                format!(
+                    "{id}, {id}, '530102', 'applied', 'red', 'green', 'record_error', {bytes}, 1, {id}, 'official', {at}, {at}"
+                ),
+            ),
             "integrity_record" => (
                 "id, person_id, division_code, kind, rule, evidence, actor_kind, actor_id, at",
                 format!("{id}, {id}, '530102', 'false_declaration', 'r', {id}, 'system', 'x', {at}"),

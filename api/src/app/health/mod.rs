@@ -1,19 +1,27 @@
 //! Health codes: what people, guards and officials do with them. The rules are in `domain::health`, the writing of many
 //! events at once in `infra::health`.
 
+pub mod appeal;
+pub mod by_hand;
 pub mod check_in;
 pub mod code;
 pub mod declare;
+pub mod export;
+pub mod history;
 pub mod keys;
 pub mod notice;
+mod refused;
+pub mod statistics;
 pub mod verify;
 
 use std::sync::Arc;
 
-use mashang_domain::health::{Colour, HealthState, Outcome, Refused, as_of};
+use mashang_domain::health::{Colour, HealthState, Outcome, as_of};
 use mashang_entity::health;
 use mashang_infra::health::{Done, state_of};
 use uuid::Uuid;
+
+pub(crate) use refused::refusal;
 
 use crate::error::{Answer, Code, Problem};
 use crate::state::{App, HEALTH};
@@ -58,24 +66,5 @@ pub(crate) fn outcome(done: Done) -> Answer<Option<Outcome>> {
         Done::Applied(outcome) => Ok(Some(outcome)),
         Done::Known => Ok(None),
         Done::Refused(refused) => Err(refusal(refused)),
-    }
-}
-
-/// A refusal by the rules, as clients read it.
-pub(crate) fn refusal(refused: Refused) -> Problem {
-    match refused {
-        Refused::ClockBehind => Problem::retry(Code::Unavailable, 1_000),
-        Refused::NotDeclared => Problem::new(Code::NotDeclared),
-        Refused::DaysLeft { left } => {
-            Problem::with_detail(Code::WrongState, refused.to_string()).with("days_left", left)
-        }
-        Refused::NotRed
-        | Refused::NotByQuarantine
-        | Refused::SameColour(_)
-        | Refused::WrongColour
-        | Refused::WrongGround
-        | Refused::NoEvidence
-        | Refused::SecondOfficial
-        | Refused::SameOfficial => Problem::with_detail(Code::WrongState, refused.to_string()),
     }
 }

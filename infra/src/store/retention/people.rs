@@ -15,9 +15,10 @@ use crate::db::Db;
 const PAGE: usize = 2_000;
 
 /// What makes a person needed: table and column. Cheap and likely ones first; scans are asked for last.
-const REFERENCES: [(&str, &str); 6] = [
+const REFERENCES: [(&str, &str); 7] = [
     ("session", "person_id"),
     ("health", "person_id"),
+    ("appeal", "person_id"),
     ("venue", "manager_id"),
     ("notice", "person_id"),
     ("infection_case", "person_id"),
