@@ -14,6 +14,8 @@ mod four_eyes;
 mod gateway_check;
 mod gateways;
 mod health_code;
+mod health_records;
+mod health_rules;
 mod kill;
 mod mail_rung;
 mod operation;

@@ -9,6 +9,7 @@ pub mod import;
 pub mod me;
 pub mod operation;
 pub mod password;
+pub mod records;
 pub mod retention;
 pub mod scan;
 pub mod session;

@@ -11,6 +11,8 @@ pub mod declaration;
 pub mod dispatch;
 pub mod health;
 pub mod health_code;
+pub mod health_record;
+pub mod integrity_record;
 pub mod me;
 pub mod notice;
 pub mod operation;
@@ -55,6 +57,8 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     venue_code::configure(config);
     venue::configure(config);
     visit_import::configure(config);
+    health_record::configure(config);
+    integrity_record::configure(config);
     venue_zone::configure(config);
     venue_decision::configure(config);
 }

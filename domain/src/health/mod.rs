@@ -11,6 +11,7 @@
 //! and asks for its own days from then on; the same evidence counts once. Who waits for a release misses no day.
 
 pub mod appeal;
+pub mod area;
 mod check;
 pub mod event;
 pub mod explain;
@@ -22,10 +23,11 @@ pub mod rule_set;
 pub mod state;
 mod work;
 
+pub use area::{KeyArea, KeyAreaError, Stay};
 pub use check::{Fault, FaultKind};
 pub use event::{Change, ChangeKind, Event, Integrity, IntegrityKind, Outcome, Refused, Review};
 pub use explain::{Because, Explanation, explain};
-pub use fact::{Declared, Fact, RecordKind, Symptom, Temperature, contradictions};
+pub use fact::{Declared, Fact, ListKind, RecordKind, Symptom, Temperature, contradictions};
 pub use machine::{apply, as_of};
 pub use manual::{Authorised, Ground, ManualChange, ManualLimits};
 pub use rule_set::{Reason, Rule, RuleSet, RuleSetError};

@@ -5,10 +5,19 @@
 //! evidence is known already changes nothing, so whatever delivers events may deliver them again.
 
 mod batch;
+mod completion;
+mod contradiction;
 pub mod issuer;
+mod matching;
+pub mod review;
 mod row;
 pub mod rules;
 pub mod statement;
+pub mod versions;
+mod withdrawal;
 
 pub use batch::{Done, Happening, apply, begin};
+pub use completion::complete;
+pub use matching::{Declaring, Met, areas_of, at_declaration, fitting, meet};
 pub use row::state_of;
+pub use withdrawal::withdraw;

@@ -25,6 +25,7 @@ pub enum Field {
     IdempotentAnswer,
     Declaration,
     CheckIn,
+    HealthRecord,
     CodeKey,
 }
 
@@ -40,6 +41,7 @@ impl Field {
             Field::IdempotentAnswer => "idempotency.response",
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
+            Field::HealthRecord => "health_record.sealed",
             Field::CodeKey => "code_key.seed",
         }
     }

@@ -4,10 +4,12 @@
 //! bound; only words of ours become text.
 
 use mashang_domain::delivery::DeliveryState;
-use sea_orm::sea_query::sea_value_to_json_value;
+use sea_orm::sea_query::{ArrayType, sea_value_to_json_value};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
+
+use super::scan::array;
 
 /// A statement in the making.
 pub(crate) struct Raw {
@@ -44,6 +46,17 @@ impl Raw {
         }
         self.text.push_str(" IN (");
         self.list(ids.iter().map(|id| Value::from(*id)));
+        self.sql(")")
+    }
+
+    /// A condition that holds for these hashes.
+    pub(crate) fn any_bytes<'a>(mut self, hashes: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let hashes = hashes.into_iter().map(|hash| Value::from(hash.to_vec()));
+        if self.is_postgres() {
+            return self.sql(" = ANY(").bind(array(ArrayType::Bytes, hashes)).sql(")");
+        }
+        self.text.push_str(" IN (");
+        self.list(hashes);
         self.sql(")")
     }
 
