@@ -58,9 +58,11 @@ impl Header {
             let known =
                 columns.iter().position(|(c, also)| *c == name.to_ascii_lowercase() || also.contains(&name));
             let slot = known.and_then(|n| places.get_mut(n));
+            // Not what stands there: of a file without a header that is somebody's number.
             let slot = slot.ok_or_else(|| {
-                let shown: String = name.chars().take(40).collect();
-                Fault::new("column_unknown", format!("`{shown}`：可用的列 / the columns are {}", listed()))
+                let detail =
+                    format!("第 {n} 列：可用的列 / column {n}: the columns are {}", listed(), n = at + 1);
+                Fault::new("column_unknown", detail)
             })?;
             if slot.replace(at).is_some() {
                 return Err(Fault::new("column_twice", format!("`{name}`")));
