@@ -7,14 +7,17 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use database::{Database, say};
-use mashang_domain::health::{Event, Fact, RecordKind, RuleSet};
+use mashang_domain::health::{Colour, Event, Fact, RecordKind, RuleSet};
 use mashang_domain::person::Actor;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{declaration, health_record, rule_version};
+use mashang_entity::{declaration, health_record, person, rule_version};
 use mashang_infra::db::Db;
-use mashang_infra::health::{Declaring, Happening, apply, at_declaration, meet, review, versions};
+use mashang_infra::health::{
+    Declaring, Happening, Met, apply, at_declaration, meet, review, versions, withdraw,
+};
 use mashang_infra::store::health_record::{self as records, Turn};
-use mashang_infra::store::{declaration as declarations, rule_version as store};
+use mashang_infra::store::{declaration as declarations, health, rule_version as store};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
 const NOON: Timestamp = Timestamp(1_581_393_600_000);
@@ -131,15 +134,15 @@ async fn how_many_people_a_second() {
     }
 }
 
-fn entry(identity_hash: &[u8]) -> health_record::Model {
+fn entry(id: u128, identity_hash: Option<&[u8]>, phone_hash: Option<&[u8]>) -> health_record::Model {
     health_record::Model {
-        id: Uuid::from_u128(77),
+        id: Uuid::from_u128(id),
         import_id: Uuid::from_u128(78),
         kind: RecordKind::CloseContact,
         division_code: "330106".to_owned(),
-        digest: b"digest".to_vec(),
-        identity_hash: Some(identity_hash.to_vec()),
-        phone_hash: None,
+        digest: id.to_be_bytes().to_vec(),
+        identity_hash: identity_hash.map(<[u8]>::to_vec),
+        phone_hash: phone_hash.map(<[u8]>::to_vec),
         day: 18_303,
         ends_on: None,
         completed_at: None,
@@ -151,16 +154,103 @@ fn entry(identity_hash: &[u8]) -> health_record::Model {
     }
 }
 
-/// Adds an entry as an import does; how many it fits.
-async fn add_entry(db: &Db) -> u64 {
+/// Adds entries as an import does.
+async fn add(db: &Db, rows: &[health_record::Model]) -> Met {
     let tx = db.begin_write().await.expect("begun");
     records::turn(&*tx, Turn::Change).await.expect("a turn");
-    let row = entry(b"document");
-    records::insert(&*tx, std::slice::from_ref(&row)).await.expect("added");
-    let entries = records::by_digests(&*tx, &[row.digest]).await.expect("read");
+    records::insert(&*tx, rows).await.expect("added");
+    let digests: Vec<Vec<u8>> = rows.iter().map(|row| row.digest.clone()).collect();
+    let entries = records::by_digests(&*tx, &digests).await.expect("read");
     let met = meet(&*tx, &RuleSet::shipped(), &entries, &Actor::System("test"), NOON).await.expect("met");
     tx.commit().await.expect("committed");
-    met.matched
+    met
+}
+
+fn declaration_of(person: Uuid, id: Uuid, identity_hash: &[u8]) -> declaration::Model {
+    declaration::Model {
+        id,
+        person_id: person,
+        division_code: "330106".to_owned(),
+        identity_hash: identity_hash.to_vec(),
+        sealed: Vec::new(),
+        key_version: 1,
+        notice_version: String::new(),
+        guardian: false,
+        created_at: NOON,
+    }
+}
+
+/// A person with a number, who declares.
+async fn declared(db: &Db, person: u128, identity_hash: &[u8], phone_hash: &[u8], stated: &[Fact]) {
+    let (id, declaration) = (Uuid::from_u128(person), Uuid::from_u128(1_000_000_000 + person));
+    let row = person::Model {
+        id,
+        phone_hash: phone_hash.to_vec(),
+        phone_sealed: Vec::new(),
+        key_version: 1,
+        created_at: NOON,
+    };
+    let tx = db.begin_write().await.expect("begun");
+    person::Entity::insert(row.into_active_model().reset_all())
+        .exec_without_returning(&*tx)
+        .await
+        .expect("added");
+    declarations::insert(&*tx, declaration_of(id, declaration, identity_hash)).await.expect("declared");
+    let facts = stated.iter().copied().chain([Fact::Declared]).collect();
+    let event = Event::Declared { facts, declaration };
+    let declared = Happening { person: id, division: "330106".to_owned(), event, actor: Actor::Citizen(id) };
+    apply(&*tx, &RuleSet::shipped(), &[declared], NOON).await.expect("applied");
+    tx.commit().await.expect("committed");
+}
+
+async fn colour(db: &Db, person: u128) -> (Colour, String) {
+    let row = health::by_person(db.conn(), Uuid::from_u128(person)).await.expect("asked").expect("a code");
+    (row.colour, row.reason)
+}
+
+#[tokio::test]
+async fn an_entry_fits_by_document_or_number() {
+    for database in Database::all().await {
+        let db = &database.db;
+        for (person, stated) in [(1, &[][..]), (2, &[Fact::DeclaredContact]), (3, &[]), (4, &[])] {
+            let hash = |kind: &str| format!("{kind} {person}").into_bytes();
+            declared(db, person, &hash("document"), &hash("number"), stated).await;
+        }
+        let met = add(
+            db,
+            &[
+                entry(71, Some(b"document 1"), None),
+                entry(72, None, Some(b"number 2")),
+                entry(73, Some(b"somebody else's"), Some(b"number 3")),
+            ],
+        )
+        .await;
+        assert_eq!((met.matched, met.contradicted), (3, 1), "{}", database.name);
+        assert_eq!(colour(db, 1).await, (Colour::Red, "false_declaration".to_owned()));
+        assert_eq!(colour(db, 2).await.0, Colour::Red);
+        assert_eq!(colour(db, 3).await, (Colour::Red, "close_contact".to_owned()));
+        assert_eq!(colour(db, 4).await.0, Colour::Green);
+        database.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_colours_nobody() {
+    for database in Database::all().await {
+        let db = &database.db;
+        declared(db, 1, b"document", b"number", &[]).await;
+        add(db, &[entry(71, Some(b"document"), None)]).await;
+        assert_eq!(colour(db, 1).await.0, Colour::Red, "{}", database.name);
+        let tx = db.begin_write().await.expect("begun");
+        let actor = Actor::System("test");
+        let people = withdraw(&*tx, &RuleSet::shipped(), Uuid::from_u128(71), &actor, NOON + 1).await;
+        assert_eq!(people.expect("taken back"), [Uuid::from_u128(1)]);
+        tx.commit().await.expect("committed");
+        assert_eq!(colour(db, 1).await, (Colour::Green, "withdrawn".to_owned()));
+        let lifted = "SELECT count(*) FROM integrity_record WHERE kind = 'lifted'";
+        assert_eq!(database.number(lifted).await, 1);
+        database.close().await;
+    }
 }
 
 #[tokio::test]
@@ -184,21 +274,10 @@ async fn who_declares_while_a_list_comes_is_not_missed() {
         let told = at_declaration(&*tx, &rules, &who).await.expect("asked");
         assert!(told.is_empty(), "the list is not there yet");
         // It comes now, and has to wait: else neither would see the other.
-        let coming = tokio::spawn(async move { add_entry(&other).await });
+        let coming = tokio::spawn(async move { add(&other, &[entry(77, Some(b"document"), None)]).await });
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         assert!(!coming.is_finished(), "{}", database.name);
-        let row = declaration::Model {
-            id,
-            person_id: person,
-            division_code: "330106".to_owned(),
-            identity_hash: b"document".to_vec(),
-            sealed: Vec::new(),
-            key_version: 1,
-            notice_version: String::new(),
-            guardian: false,
-            created_at: NOON,
-        };
-        declarations::insert(&*tx, row).await.expect("declared");
+        declarations::insert(&*tx, declaration_of(person, id, b"document")).await.expect("declared");
         let declared = Happening {
             person,
             division: "330106".to_owned(),
@@ -207,7 +286,7 @@ async fn who_declares_while_a_list_comes_is_not_missed() {
         };
         apply(&*tx, &rules, &[declared], NOON).await.expect("applied");
         tx.commit().await.expect("committed");
-        assert_eq!(coming.await.expect("ended"), 1, "{}", database.name);
+        assert_eq!(coming.await.expect("ended").matched, 1, "{}", database.name);
         database.close().await;
     }
 }

@@ -9,6 +9,7 @@ use mashang_domain::time::day_of_number;
 use uuid::Uuid;
 
 use super::Happening;
+use crate::bugs::{self, Bug};
 use crate::store::health_match::Noted;
 use crate::store::health_record::Entry;
 
@@ -62,6 +63,7 @@ pub(super) fn follows(
         same && in_time && !contradictions(&stated.facts, stated.on, &record, &rules.contradicts).is_empty()
     });
     let told = known.has(person, entry.id, Fact::FalseDeclaration);
+    let denied = denied && !bugs::has(Bug::DenialIgnored);
     if denied && !told && !known.served(person, entry.id, entry.kind.fact()) {
         events.push(Event::Contradicted { record: entry.id });
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::contradiction::{Known, Stated, follows};
 use super::{Done, Happening, apply};
+use crate::bugs::{self, Bug};
 use crate::store::health_match::{self as people, Declarer};
 use crate::store::health_record::{self as records, Entry, Turn};
 use crate::store::key_area;
@@ -137,6 +138,9 @@ pub async fn fitting<'a>(
     let phones: Vec<&[u8]> = distinct(entries.iter().filter_map(|e| e.phone_hash.as_deref()));
     let mut by_document: HashMap<Vec<u8>, Vec<Uuid>> = HashMap::new();
     for declarer in people::declarers(db, &identities).await? {
+        if bugs::has(Bug::NoMatchByDocument) {
+            break;
+        }
         by_document.entry(declarer.identity_hash).or_default().push(declarer.person_id);
     }
     let by_number: HashMap<Vec<u8>, Uuid> =
@@ -145,6 +149,7 @@ pub async fn fitting<'a>(
     for entry in entries {
         let declared = entry.identity_hash.as_ref().and_then(|hash| by_document.get(hash));
         let numbered = entry.phone_hash.as_ref().and_then(|hash| by_number.get(hash));
+        let numbered = numbered.filter(|_| !bugs::has(Bug::NoMatchByNumber));
         let found: BTreeSet<Uuid> = declared.into_iter().flatten().chain(numbered).copied().collect();
         fits.extend(found.into_iter().map(|person| (person, entry)));
     }

@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::{Happening, apply};
+use crate::bugs::{self, Bug};
 use crate::store::health;
 use crate::store::health_match as people;
 
@@ -32,7 +33,9 @@ pub async fn withdraw(
     let mut concerned: Vec<Uuid> = lost.keys().copied().collect();
     concerned.sort_unstable();
     let rows = health::take(tx, &concerned).await?;
-    health::withdraw(tx, &[evidence], now).await?;
+    if !bugs::has(Bug::WithdrawnCounts) {
+        health::withdraw(tx, &[evidence], now).await?;
+    }
     let mut left: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
     for known in health::known(tx, &concerned).await? {
         left.entry(known.person_id).or_default().extend(known.fact());

@@ -15,6 +15,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::statement::Raw;
+use crate::bugs::{self, Bug};
 
 /// The lock of [`turn`] on PostgreSQL.
 const RECORDS_LOCK: i64 = 0x6d61_7368_616e_6711;
@@ -33,7 +34,7 @@ pub enum Turn {
 
 /// Waits until nobody is in the way; holds until the transaction ends. SQLite has one writer anyway.
 pub async fn turn(tx: &impl ConnectionTrait, turn: Turn) -> Result<(), DbErr> {
-    if tx.get_database_backend() != DbBackend::Postgres {
+    if tx.get_database_backend() != DbBackend::Postgres || bugs::has(Bug::NoRecordTurn) {
         return Ok(());
     }
     let function = match turn {

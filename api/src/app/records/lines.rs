@@ -7,6 +7,7 @@
 use std::io::{self, Read};
 
 use csv_core::{ReadRecordResult, Reader};
+use mashang_infra::bugs::{self, Bug};
 
 use super::Fault;
 
@@ -175,6 +176,7 @@ impl<R: Read> Lines<R> {
         Ok(match std::str::from_utf8(&self.held[self.at..]) {
             Ok(_) => FileEncoding::Utf8,
             // The window ends within a character.
+            Err(_) if bugs::has(Bug::AllUtf8) => FileEncoding::Utf8,
             Err(e) if e.error_len().is_none() && !self.ended => FileEncoding::Utf8,
             Err(_) => FileEncoding::Gb18030,
         })
