@@ -1,10 +1,11 @@
 //! The periodic work of the api: the nightly deletion, the destruction after the end of the operation, the hourly check of
-//! the audit log, the figures that alarms look at, and new rules of the health code.
+//! the audit log, the keys and the passing days of health codes, new rules for them, and the figures that alarms look at.
 //!
 //! The cron job is a wake-up hint only, for the scheduler stops firing after some steps of the clock; the plain loop
 //! looks by itself. What was missed while no process ran is done at start.
 
 mod figures;
+mod health;
 mod rules;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub async fn start(app: &web::Data<App>) -> Result<JobScheduler, JobSchedulerErr
     app.lifecycle.spawn("audit check", audit_loop(app.clone()));
     if app.settings.health.enabled {
         app.lifecycle.spawn("code keys", keys::run(app.clone()));
+        app.lifecycle.spawn("health codes", health::run(app.clone()));
     }
     app.lifecycle.spawn("figures", figures::run(app.clone()));
     if app.settings.health.enabled {

@@ -41,7 +41,7 @@ pub struct GatewaySettings {
     /// The approved SMS signature, without its brackets; of an e-mail the subject.
     #[serde(default)]
     pub sign_name: String,
-    /// Our template keys (`login`, `alert_1`, `alert_2`, `alert_3`, `correction`) to the provider's template codes.
+    /// Our template keys (`login`, `alert_1`, `alert_2`, `alert_3`, `correction`, and `reminder_..` where reminders are wanted) to the provider's template codes.
     /// For `twilio_voice` an address that answers TwiML, for `email` a subject.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
@@ -97,6 +97,13 @@ fn connect_timeout() -> u64 {
 }
 fn region() -> String {
     "ap-guangzhou".to_owned()
+}
+
+impl GatewaySettings {
+    /// Whether it can send the text of this template key.
+    pub fn sends(&self, key: &str) -> bool {
+        !self.kind.wants_template_codes() || self.templates.get(key).is_some_and(|code| !code.is_empty())
+    }
 }
 
 #[cfg(test)]

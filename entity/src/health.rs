@@ -1,6 +1,6 @@
 //! The present state of a health code. Days are numbers of Asia/Shanghai days since 1970-01-01.
 
-use mashang_domain::health::Colour;
+use mashang_domain::health::{Colour, ReminderWay};
 use mashang_domain::time::Timestamp;
 use sea_orm::entity::prelude::*;
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -32,6 +32,7 @@ pub struct Model {
     pub set_second: Option<Uuid>,
     /// The first day on which time alone changes something.
     pub turns_on: Option<i32>,
+    pub reminders: ReminderWay,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

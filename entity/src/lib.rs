@@ -1,6 +1,7 @@
 //! Tables as sea-orm models, one a file, and nothing else: rules live in `domain`, queries in `infra`.
 
 pub mod alert;
+pub mod alert_colouring;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
@@ -28,6 +29,7 @@ pub mod notice;
 pub mod operation;
 pub mod outbox;
 pub mod person;
+pub mod reminder;
 pub mod rule_version;
 pub mod scan;
 pub mod scan_key;

@@ -29,7 +29,8 @@ const UP: &str = r#"CREATE TABLE health (
     cleared_at TIME,
     set_by UUID,
     set_second UUID,
-    turns_on integer
+    turns_on integer,
+    reminders text NOT NULL
 )
 ;;
 CREATE INDEX health_turns ON health (turns_on) WHERE turns_on IS NOT NULL

@@ -20,6 +20,7 @@ pub mod pace;
 mod plan;
 pub mod receipt;
 pub mod receipts;
+mod remind;
 pub mod road;
 pub mod router;
 pub mod schedule;

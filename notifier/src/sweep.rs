@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::fan_out::QUEUED_FOR;
 use crate::service::Core;
-use crate::{dispatch, gateways};
+use crate::{dispatch, gateways, remind};
 
 /// Chunks of due deliveries that one pass queues of each priority.
 const CHUNKS: u64 = 20;
@@ -60,6 +60,7 @@ pub async fn pass(core: &Arc<Core>) -> Swept {
     step("calls", failed, calls(core)).await;
     step("work_list", failed, work_list(core, LATELY)).await;
     step("fan_out", failed, fan_outs(core)).await;
+    step("reminders", failed, remind::pass(core)).await;
     let depth = core.queue.depth().await.unwrap_or_default();
     for priority in Priority::ALL {
         swept.queued += step(priority.as_str(), failed, queue_due(core, priority, &depth)).await;

@@ -62,6 +62,7 @@ const TABLE: &[(&str, &str)] = &[
     ("POST /me/check-ins", CITIZENS),
     ("GET /me/quarantine", CITIZENS),
     ("GET /me/code-checks", CITIZENS),
+    ("PUT /me/reminders", CITIZENS),
     ("POST /checkpoints/verifications", GATES),
     ("POST /health-code-keys/{number}/replacement", ADMINISTRATORS),
     ("POST /venues", CITIZENS),

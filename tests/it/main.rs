@@ -14,6 +14,7 @@ mod four_eyes;
 mod gateway_check;
 mod gateways;
 mod health_code;
+mod health_days;
 mod health_records;
 mod health_rules;
 mod kill;

@@ -33,11 +33,13 @@ pub(super) async fn run(app: web::Data<App>) {
     let heartbeat = app.lifecycle.heartbeat("rules");
     let (mut complained, mut quarantines) = (None, Instant::now());
     loop {
-        match turn(&app, &mut complained).await {
+        let ended = app.gate.is_ended().await;
+        let turned = if ended { Ok(()) } else { turn(&app, &mut complained).await };
+        match turned {
             Ok(()) => heartbeat.beat(),
             Err(error) => tracing::warn!(%error, "the rules of the health code could not be followed"),
         }
-        if Instant::now() >= quarantines {
+        if !ended && Instant::now() >= quarantines {
             quarantines = Instant::now() + QUARANTINES;
             if let Err(error) = end_quarantines(&app).await {
                 tracing::warn!(%error, "quarantines that are over could not be ended");

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
 use chrono::NaiveDate;
-use mashang_domain::health::{Colour, HealthState, Symptom, Temperature};
+use mashang_domain::health::{Colour, HealthState, ReminderWay, Symptom, Temperature};
 use mashang_domain::time::Timestamp;
 use mashang_entity::code_check;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,7 @@ use crate::state::App;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(show_code).service(record_check_in).service(show_quarantine).service(list_code_checks);
+    config.service(choose_reminders);
 }
 
 /// A temperature from degrees Celsius.
@@ -213,4 +214,28 @@ async fn list_code_checks(
     let limit = page.limit()?;
     let rows = verify::own_checks(&app, &citizen, page.after_id()?, limit + 1).await?;
     Ok(web::Json(Page::of(rows.into_iter().map(OwnCheck::from).collect(), limit, |c| cursor(c.id))))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Reminders {
+    /// `subscribe` needs the consent that the mini-program asks for.
+    way: ReminderWay,
+}
+
+/// How I want to be reminded
+///
+/// Of a check-in that is due, of a missed day, of the end of the days, of a decided appeal.
+#[utoipa::path(tag = "Health code", security(("bearer" = [])), request_body = Reminders, responses(
+    (status = 204), (status = 401, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[put("/me/reminders")]
+async fn choose_reminders(
+    app: web::Data<App>,
+    citizen: Citizen,
+    body: Body<Reminders>,
+) -> Answer<HttpResponse> {
+    let Reminders { way } = body.read().await?.value;
+    check_in::choose_reminders(&app, &citizen, way).await?;
+    Ok(HttpResponse::NoContent().finish())
 }

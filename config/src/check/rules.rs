@@ -48,6 +48,7 @@ pub(super) fn rules(c: &mut Checker, s: &Settings) {
     c.within("trace.min_overlap_seconds", s.trace.min_overlap_seconds, 1, 3600);
     c.within("trace.max_window_days", s.trace.max_window_days, 1, 30);
     c.within("health.code_seconds", s.health.code_seconds, 10, 300);
+    c.within("health.remind_hour", s.health.remind_hour, 0, 23);
     c.within("health.key_days", s.health.key_days, 1, 90);
     c.within("health.appeal_hours", s.health.appeal_hours, 1, 720);
     c.within("health.alone_per_hour", s.health.alone_per_hour, 0, 1_000);

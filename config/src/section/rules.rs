@@ -50,6 +50,7 @@ pub struct Health {
     pub alone_per_hour: usize,
     pub second_for_red: bool,
     pub appeal_hours: u16,
+    pub remind_hour: u32,
     pub cache_entries: u64,
     pub cache_seconds: u64,
 }

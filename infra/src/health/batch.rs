@@ -3,18 +3,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use mashang_domain::health::{
-    Authorised, ChangeKind, Event, Fact, HealthState, IntegrityKind, Outcome, Refused, RuleSet, Temperature,
-    apply as step,
+    Authorised, ChangeKind, Event, Fact, HealthState, IntegrityKind, Outcome, Refused, ReminderKind, RuleSet,
+    Temperature, apply as step,
 };
 use mashang_domain::person::Actor;
-use mashang_domain::time::Timestamp;
+use mashang_domain::time::{Timestamp, day_number};
 use mashang_entity::{health, health_change, integrity_record};
 use rand::TryRng;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::row::{change_row, put_state, state_of, undeclared};
-use crate::store::health as store;
+use crate::store::{health as store, reminder};
 
 /// Something that happens to a person's code.
 #[derive(Debug, Clone)]
@@ -45,6 +45,7 @@ struct Work<'a> {
     touched: HashSet<Uuid>,
     changes: Vec<health_change::Model>,
     integrity: Vec<integrity_record::Model>,
+    reminders: Vec<(Uuid, ReminderKind)>,
 }
 
 /// Applies events in their order; the answers are in the same order. Call it in a writing transaction, and drop the cached
@@ -67,8 +68,16 @@ pub async fn apply(
     }
     let facts: Vec<(Uuid, Uuid, Fact)> = happenings.iter().flat_map(|h| facts_of(h, rules)).collect();
     let new = store::add_facts(tx, &facts, now).await?;
-    let mut work =
-        Work { rules, now, rows, known, touched: HashSet::new(), changes: Vec::new(), integrity: Vec::new() };
+    let mut work = Work {
+        rules,
+        now,
+        rows,
+        known,
+        touched: HashSet::new(),
+        changes: Vec::new(),
+        integrity: Vec::new(),
+        reminders: Vec::new(),
+    };
     let mut done = Vec::with_capacity(happenings.len());
     for happening in happenings {
         done.push(work.one(happening, &new)?);
@@ -77,6 +86,7 @@ pub async fn apply(
     store::put(tx, touched).await?;
     store::add_changes(tx, work.changes).await?;
     store::add_integrity(tx, work.integrity).await?;
+    reminder::add(tx, &work.reminders, day_number(now.shanghai_day()), now).await?;
     Ok(done)
 }
 
@@ -167,6 +177,8 @@ impl Work<'_> {
             row.cleared_at = Some(outcome.state.last_at);
             self.known.entry(row.person_id).or_default().clear();
         }
+        let told = outcome.changes.iter().filter_map(ReminderKind::of);
+        self.reminders.extend(told.map(|kind| (row.person_id, kind)));
         let second = by_hand.and_then(second_of);
         let changes = outcome.changes.iter().cloned();
         self.changes.extend(changes.map(|change| change_row(&row, change, actor, second)));

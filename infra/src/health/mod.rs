@@ -7,6 +7,7 @@
 mod batch;
 mod completion;
 mod contradiction;
+pub mod daily;
 pub mod issuer;
 mod matching;
 pub mod review;

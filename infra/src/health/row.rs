@@ -1,6 +1,6 @@
 //! Between the row of a table and the state that the rules know.
 
-use mashang_domain::health::{Change, HealthState, RuleSet};
+use mashang_domain::health::{Change, HealthState, ReminderWay, RuleSet};
 use mashang_domain::person::Actor;
 use mashang_domain::time::{Timestamp, day_number, day_of_number};
 use mashang_entity::{health, health_change};
@@ -46,6 +46,7 @@ pub(super) fn undeclared(person: Uuid, division: &str, code_ref: i64, at: Timest
         set_by: None,
         set_second: None,
         turns_on: None,
+        reminders: ReminderWay::Sms,
     };
     health::Model { reason: state.reason, ..row }
 }

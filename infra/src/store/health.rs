@@ -186,3 +186,11 @@ pub async fn person_of(db: &impl ConnectionTrait, code_ref: i64) -> Result<Optio
     let query = health::Entity::find().select_only().column(health::Column::PersonId);
     query.filter(health::Column::CodeRef.eq(code_ref)).into_tuple().one(db).await
 }
+
+/// People for whom the passing of days changes something on `day` or did before.
+pub async fn turning(db: &impl ConnectionTrait, day: i32, limit: u64) -> Result<Vec<Uuid>, DbErr> {
+    use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+    let query = health::Entity::find().select_only().column(health::Column::PersonId);
+    let query = query.filter(health::Column::TurnsOn.lte(day)).order_by_asc(health::Column::TurnsOn);
+    query.limit(limit).into_tuple().all(db).await
+}

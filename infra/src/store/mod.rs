@@ -4,6 +4,7 @@
 //! transaction that the use case opened.
 
 pub mod alert;
+pub mod alert_colouring;
 pub mod answer;
 pub mod approval;
 pub mod audit;
@@ -34,6 +35,7 @@ pub mod outbox;
 pub mod partition;
 pub mod person;
 pub mod place;
+pub mod reminder;
 pub mod retention;
 pub mod rule_version;
 pub mod safety;

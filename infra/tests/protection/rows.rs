@@ -89,8 +89,8 @@ impl Bench {
                 format!("{id}, {id}, {id}, {id}, 1, 'not_reached', 'open', {at}"),
             ),
             "health" => (
-                "person_id, code_ref, division_code, colour, reason, rule_version, since, days_required, days_left, last_at",
-                format!("{id}, {n}, '530102', 'green', 'healthy', 1, {at}, 0, 0, {at}"),
+                "person_id, code_ref, division_code, colour, reason, rule_version, since, days_required, days_left, last_at, reminders",
+                format!("{id}, {n}, '530102', 'green', 'healthy', 1, {at}, 0, 0, {at}, 'sms'"),
             ),
             "declaration" => (
                 "id, person_id, division_code, identity_hash, sealed, key_version, notice_version, guardian, created_at",
@@ -118,6 +118,20 @@ impl Bench {
             "code_check" => (
                 "id, person_id, token_id, staff_id, purpose, colour, allowed, at",
                 format!("{id}, {id}, {id}, {id}, 'gate_check', 'green', true, {at}"),
+            ),
+            "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
+            "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
+            "health_record" => (
+                "id, import_id, kind, division_code, digest, identity_hash, day, sealed, key_version, created_at",
+                format!("{id}, {id}, 'confirmed', '530102', {bytes}, {bytes}, 1, {bytes}, 1, {at}"),
+            ),
+            "key_area" => (
+                "id, import_id, division_code, area, from_day, created_at",
+                format!("{id}, {id}, '530102', 'a{n}', 1, {at}"),
+            ),
+            "health_import" => (
+                "id, kind, division_code, created_by, created_at, updated_at",
+                format!("{id}, 'confirmed', '530102', {id}, {at}, {at}"),
             ),
             "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),

@@ -3,6 +3,7 @@
 use mashang_config::gateway::{GatewayKind, GatewaySettings};
 use mashang_config::{Rung, SUMMARY, Settings};
 use mashang_domain::delivery::Channel;
+use mashang_domain::health::ReminderKind;
 
 /// The template keys that a gateway has no code for.
 #[derive(Debug, Default)]
@@ -16,11 +17,11 @@ pub(super) struct Missing<'a> {
 pub(super) fn missing<'a>(settings: &'a Settings, table: &GatewaySettings, channel: Channel) -> Missing<'a> {
     let mut missing = Missing::default();
     for key in wanted(settings, channel) {
-        if sends(table, key) {
+        if table.sends(key) {
             continue;
         }
         let another = |other: &GatewaySettings| {
-            other.name != table.name && serves(other.kind, channel) && sends(other, key)
+            other.name != table.name && serves(other.kind, channel) && other.sends(key)
         };
         let side = match settings.gateways.iter().any(another) {
             true => &mut missing.elsewhere,
@@ -44,7 +45,7 @@ fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
         .templates
         .iter()
         .filter(|template| match channel {
-            Channel::Sms => template.key != SUMMARY,
+            Channel::Sms => template.key != SUMMARY && !reminds(&template.key),
             Channel::Voice => template.levels.iter().any(calls),
             Channel::Email => false,
         })
@@ -55,8 +56,9 @@ fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
     keys
 }
 
-fn sends(table: &GatewaySettings, key: &str) -> bool {
-    !table.kind.wants_template_codes() || table.templates.get(key).is_some_and(|code| !code.is_empty())
+/// Reminders go out where a gateway has their template, and else not at all.
+fn reminds(key: &str) -> bool {
+    ReminderKind::ALL.iter().any(|kind| kind.template() == key)
 }
 
 fn serves(kind: GatewayKind, channel: Channel) -> bool {

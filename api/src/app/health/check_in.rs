@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use mashang_domain::health::{Event, HealthState, Symptom, Temperature, missed_days};
+use mashang_domain::health::{Event, HealthState, ReminderWay, Symptom, Temperature, missed_days};
 use mashang_domain::time::{Timestamp, day_number};
 use mashang_entity::check_in;
 use mashang_infra::health::{Happening, apply};
 use mashang_infra::keys::Field;
-use mashang_infra::store::declaration as reports;
+use mashang_infra::store::{declaration as reports, reminder};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{changed, code, outcome, require, state};
-use crate::error::{Answer, Problem};
+use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
 use crate::state::App;
 
@@ -94,4 +94,17 @@ pub async fn quarantine(app: &App, citizen: &Citizen) -> Answer<Quarantine> {
         missed = missed_days(began, &checked.into_iter().collect(), today);
     }
     Ok(Quarantine { state, today, missed })
+}
+
+/// How somebody wants to be reminded from now on.
+///
+/// # Errors
+/// `not_declared` for who has no code yet.
+pub async fn choose_reminders(app: &App, citizen: &Citizen, way: ReminderWay) -> Answer<()> {
+    require(app)?;
+    let tx = app.db.begin_write().await?;
+    let known = reminder::choose(&*tx, citizen.person_id, way).await?;
+    tx.commit().await?;
+    changed(app, [citizen.person_id]).await;
+    if known { Ok(()) } else { Err(Problem::new(Code::NotDeclared)) }
 }
