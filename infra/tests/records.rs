@@ -212,7 +212,8 @@ async fn colour(db: &Db, person: u128) -> (Colour, String) {
 async fn an_entry_fits_by_document_or_number() {
     for database in Database::all().await {
         let db = &database.db;
-        for (person, stated) in [(1, &[][..]), (2, &[Fact::DeclaredContact]), (3, &[]), (4, &[])] {
+        let stated: [&[Fact]; 4] = [&[], &[Fact::DeclaredContact], &[], &[]];
+        for (person, stated) in (1..).zip(stated) {
             let hash = |kind: &str| format!("{kind} {person}").into_bytes();
             declared(db, person, &hash("document"), &hash("number"), stated).await;
         }

@@ -1,6 +1,6 @@
 //! The rules of the health code as data: checked, explained, put into force, and everybody looked at again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mashang_domain::health::RuleSet;
@@ -29,12 +29,16 @@ const SYMPTOMS_ARE_RED: (&str, &str) = (
     "any = [\"declared_symptom\", \"declared_fever\"]\ncolour = \"red\"",
 );
 
-/// The product with a file of rules that a test may change.
-async fn with_rules(form: Form, folder: &Path) -> Option<(TestApp, PathBuf)> {
-    let file = folder.join("rules.toml");
-    std::fs::write(&file, RuleSet::shipped_text()).unwrap();
-    let app = TestApp::with(form, &[("health.rules_file", file.to_str().unwrap())]).await?;
-    Some((app, file))
+/// Starts the api again with these rules, from a file that the settings name; the file.
+fn restart_with(app: &mut TestApp, text: &str) -> PathBuf {
+    let (file, settings) = (app.path("rules.toml"), app.path("api.toml"));
+    std::fs::write(&file, text).unwrap();
+    let before = std::fs::read_to_string(&settings).unwrap();
+    let named = format!("{before}\n[health]\nrules_file = \"{}\"\n", file.display());
+    std::fs::write(&settings, named).unwrap();
+    app.api().terminate(PATIENCE);
+    app.start_api().unwrap();
+    file
 }
 
 async fn declared(app: &TestApp, n: u32, changes: serde_json::Value) -> Citizen {
@@ -48,16 +52,13 @@ async fn declared(app: &TestApp, n: u32, changes: serde_json::Value) -> Citizen 
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn new_rules_look_at_everybody_again(#[case] form: Form) {
-    let folder = tempfile::tempdir().unwrap();
-    let Some((mut app, file)) = with_rules(form, folder.path()).await else { return };
+    let Some(mut app) = TestApp::start(form).await else { return };
     let contact = declared(&app, 1, json!({ "contact_with_case": true })).await;
     let cough = declared(&app, 2, json!({ "symptoms": ["cough"] })).await;
     let well = declared(&app, 3, json!({})).await;
     let colours = async || [contact.colour().await, cough.colour().await, well.colour().await];
     assert_eq!(colours().await, ["red", "yellow", "green"]);
-    std::fs::write(&file, rules(2, &[CONTACT_IS_YELLOW, SYMPTOMS_ARE_RED])).unwrap();
-    app.api().terminate(PATIENCE);
-    app.start_api().unwrap();
+    let file = restart_with(&mut app, &rules(2, &[CONTACT_IS_YELLOW, SYMPTOMS_ARE_RED]));
     app.clock.advance(15_000).await;
     eventually("everybody was looked at", async || {
         let done = "SELECT count(*) FROM rule_version WHERE version = 2 AND done_at IS NOT NULL AND reviewed = 3 AND changed = 2";
@@ -100,8 +101,7 @@ async fn new_rules_look_at_everybody_again(#[case] form: Form) {
 #[case::service(Form::Service)]
 #[tokio::test]
 async fn running_processes_follow_and_survive_what_they_do_not_know(#[case] form: Form) {
-    let folder = tempfile::tempdir().unwrap();
-    let Some((app, _)) = with_rules(form, folder.path()).await else { return };
+    let Some(app) = TestApp::start(form).await else { return };
     let put = async |version: u32, text: &str| {
         let sql = format!(
             "INSERT INTO rule_version (version, rule_set, sha256, text, since) VALUES ({version}, 'mashang', '-', '{}', {})",

@@ -197,30 +197,44 @@ fn too_long() -> Fault {
     Fault::new("line_too_long", "本行过长，或引号未闭合 / the line is too long, or a quote is not closed")
 }
 
-/// The fields of a line; none of an empty one.
-pub(super) fn fields(line: &str) -> Result<Vec<String>, Fault> {
-    if line.is_empty() {
-        return Ok(Vec::new());
+/// Takes lines apart. One serves a whole file: to make its table costs more than a line.
+pub(super) struct Splitter {
+    reader: Reader,
+    output: Vec<u8>,
+}
+
+impl Splitter {
+    pub fn new() -> Self {
+        Self { reader: Reader::new(), output: Vec::new() }
     }
-    let input = [line.as_bytes(), b"\n"].concat();
-    let (mut output, mut ends) = (vec![0; input.len()], [0; FIELDS]);
-    let (result, _, _, count) = Reader::new().read_record(&input, &mut output, &mut ends);
-    match result {
-        ReadRecordResult::Record => {}
-        ReadRecordResult::InputEmpty => {
-            return Err(Fault::new("quote_open", "引号未闭合 / a quote is not closed on its line"));
+
+    /// The fields of a line; none of an empty one.
+    pub fn fields(&mut self, line: &str) -> Result<Vec<String>, Fault> {
+        if line.is_empty() {
+            return Ok(Vec::new());
         }
-        ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-            return Err(Fault::new("columns_wrong", "列数过多 / too many columns"));
+        let input = [line.as_bytes(), b"\n"].concat();
+        self.output.resize(input.len().max(self.output.len()), 0);
+        self.reader.reset();
+        let mut ends = [0; FIELDS];
+        let (result, _, _, count) = self.reader.read_record(&input, &mut self.output, &mut ends);
+        match result {
+            ReadRecordResult::Record => {}
+            ReadRecordResult::InputEmpty => {
+                return Err(Fault::new("quote_open", "引号未闭合 / a quote is not closed on its line"));
+            }
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                return Err(Fault::new("columns_wrong", "列数过多 / too many columns"));
+            }
+            ReadRecordResult::End => return Ok(Vec::new()),
         }
-        ReadRecordResult::End => return Ok(Vec::new()),
+        let mut from = 0;
+        let field = |end: &usize| {
+            let bytes = self.output.get(std::mem::replace(&mut from, *end)..*end).unwrap_or_default();
+            String::from_utf8_lossy(bytes).into_owned()
+        };
+        Ok(ends[..count].iter().map(field).collect())
     }
-    let mut from = 0;
-    let field = |end: &usize| {
-        let bytes = output.get(std::mem::replace(&mut from, *end)..*end).unwrap_or_default();
-        String::from_utf8_lossy(bytes).into_owned()
-    };
-    Ok(ends[..count].iter().map(field).collect())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::lines::{FileEncoding, Lines, fields};
+use super::lines::{FileEncoding, Lines, Splitter};
 use super::row::{Header, Listed};
 use super::{Fault, Rejected};
 use crate::error::{Answer, Code, FieldError, Problem};
@@ -91,10 +91,10 @@ pub(super) fn parse(source: impl Read, frame: &Frame, give: &mpsc::Sender<Answer
 }
 
 fn batches(source: impl Read, frame: &Frame, mut give: impl FnMut(Batch) -> bool) -> Answer<()> {
-    let mut lines = Lines::new(source);
+    let (mut lines, mut splitter) = (Lines::new(source), Splitter::new());
     let (mut batch, mut header) = (Batch::new(), None);
     while let Some(line) = lines.read_line().map_err(|e| broken_off(&e))? {
-        let record = line.and_then(|line| fields(&line));
+        let record = line.and_then(|line| splitter.fields(&line));
         // Spreadsheets end in lines of nothing but commas.
         if record.as_ref().is_ok_and(|fields| fields.iter().all(|field| field.trim().is_empty())) {
             continue;
