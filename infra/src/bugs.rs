@@ -54,6 +54,22 @@ pub enum Bug {
     SecondAlone,
     /// Who set a colour decides on the appeal against it.
     OwnAppeal,
+    /// An entry of an official list finds nobody by the declared document.
+    NoMatchByDocument,
+    /// An entry of an official list finds nobody by the number.
+    NoMatchByNumber,
+    /// A declaration that an entry contradicts is taken for true.
+    DenialIgnored,
+    /// Lists and declarations that come at once do not wait for each other.
+    NoRecordTurn,
+    /// What is known by evidence that was taken back still counts.
+    WithdrawnCounts,
+    /// Each text that is not ASCII is taken for UTF-8.
+    AllUtf8,
+    /// New rules look at nobody whose code is red.
+    ReviewPassesRed,
+    /// A review is noted whoever was faster.
+    ReviewUnfenced,
 }
 
 /// Whether this defect is there.

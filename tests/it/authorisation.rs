@@ -100,6 +100,12 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /traces/{id}/contacts", TRACE),
     ("GET /traces/{id}/additions", TRACE),
     ("POST /imports/visits", IMPORT),
+    ("POST /health-records/imports", TRACE),
+    ("GET /health-records/imports", TRACE),
+    ("GET /health-records", TRACE),
+    ("DELETE /health-records/{id}", TRACE),
+    ("GET /integrity-records", TRACE),
+    ("GET /me/integrity-records", CITIZENS),
     ("GET /alert-templates", READ_ALERTS),
     ("POST /alerts", TRACE),
     ("GET /alerts", READ_ALERTS),
@@ -196,6 +202,9 @@ async fn ask(client: &Client, route: &str) -> u16 {
         .replace("{number}", "9");
     while let Some((head, tail)) = path.split_once('{') {
         path = format!("{head}{nobody}{}", tail.split_once('}').unwrap().1);
+    }
+    if route == "POST /health-records/imports" {
+        path = format!("{path}?kind=confirmed");
     }
     if path.ends_with("/additions") {
         path = format!("{path}?since={nobody}");

@@ -19,6 +19,8 @@ mod gateway_check;
 mod gateways;
 mod health_code;
 mod health_days;
+mod health_records;
+mod health_rules;
 mod kill;
 mod mail_rung;
 mod operation;

@@ -15,6 +15,8 @@ pub mod dispatch;
 pub mod health;
 pub mod health_code;
 pub mod health_history;
+pub mod health_record;
+pub mod integrity_record;
 pub mod me;
 pub mod notice;
 pub mod operation;
@@ -67,6 +69,8 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     venue_code::configure(config);
     venue::configure(config);
     visit_import::configure(config);
+    health_record::configure(config);
+    integrity_record::configure(config);
     venue_zone::configure(config);
     venue_decision::configure(config);
 }

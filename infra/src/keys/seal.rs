@@ -34,6 +34,7 @@ pub enum Field {
     Appeal,
     /// What an official answers.
     AppealAnswer,
+    HealthRecord,
     CodeKey,
 }
 
@@ -55,6 +56,7 @@ impl Field {
             Field::ColourChange => "colour_change.sealed",
             Field::Appeal => "appeal.sealed",
             Field::AppealAnswer => "appeal.answer",
+            Field::HealthRecord => "health_record.sealed",
             Field::CodeKey => "code_key.seed",
         }
     }

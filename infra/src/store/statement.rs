@@ -6,9 +6,11 @@
 use mashang_domain::delivery::DeliveryState;
 use mashang_domain::person::Division;
 use mashang_domain::time::Timestamp;
-use sea_orm::sea_query::sea_value_to_json_value;
+use sea_orm::sea_query::{ArrayType, sea_value_to_json_value};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
+
+use super::scan::array;
 
 /// A statement in the making.
 pub(crate) struct Raw {
@@ -53,6 +55,17 @@ impl Raw {
     pub(crate) fn within(self, column: &str, division: &Division) -> Self {
         let (from, until) = (division.prefix(), format!("{:9<12}", division.prefix()));
         self.sql(&format!("{column} >= ")).bind(from).sql(&format!(" AND {column} <= ")).bind(until)
+    }
+
+    /// A condition that holds for these hashes.
+    pub(crate) fn any_bytes<'a>(mut self, hashes: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let hashes = hashes.into_iter().map(|hash| Value::from(hash.to_vec()));
+        if self.is_postgres() {
+            return self.sql(" = ANY(").bind(array(ArrayType::Bytes, hashes)).sql(")");
+        }
+        self.text.push_str(" IN (");
+        self.list(hashes);
+        self.sql(")")
     }
 
     /// A condition that holds for these words.

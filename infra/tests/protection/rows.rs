@@ -147,6 +147,18 @@ impl Bench {
             ),
             "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
             "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
+            "health_record" => (
+                "id, import_id, kind, division_code, digest, identity_hash, day, sealed, key_version, created_at",
+                format!("{id}, {id}, 'confirmed', '530102', {bytes}, {bytes}, 1, {bytes}, 1, {at}"),
+            ),
+            "key_area" => (
+                "id, import_id, division_code, area, from_day, created_at",
+                format!("{id}, {id}, '530102', 'a{n}', 1, {at}"),
+            ),
+            "health_import" => (
+                "id, kind, division_code, created_by, created_at, updated_at",
+                format!("{id}, 'confirmed', '530102', {id}, {at}, {at}"),
+            ),
             "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
             "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),
