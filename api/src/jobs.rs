@@ -1,11 +1,12 @@
 //! The periodic work of the api: the nightly deletion, the destruction after the end of the operation, the hourly check of
-//! the audit log, the keys and the passing days of health codes, and the figures that alarms look at.
+//! the audit log, the keys and the passing days of health codes, new rules for them, and the figures that alarms look at.
 //!
 //! The cron job is a wake-up hint only, for the scheduler stops firing after some steps of the clock; the plain loop
 //! looks by itself. What was missed while no process ran is done at start.
 
 mod figures;
 mod health;
+mod rules;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,9 @@ pub async fn start(app: &web::Data<App>) -> Result<JobScheduler, JobSchedulerErr
         app.lifecycle.spawn("health codes", health::run(app.clone()));
     }
     app.lifecycle.spawn("figures", figures::run(app.clone()));
+    if app.settings.health.enabled {
+        app.lifecycle.spawn("rules", rules::run(app.clone()));
+    }
     let scheduler = JobScheduler::new().await?;
     // The cron's hours are UTC, the setting's those of Asia/Shanghai.
     let cron = format!("1 0 {} * * *", (app.settings.retention.hour + 16) % 24);

@@ -10,9 +10,11 @@ use mashang_domain::time::DAY;
 use mashang_infra::cache::Caches;
 use mashang_infra::clock::Clock;
 use mashang_infra::db::Db;
-use mashang_infra::health::rules::Rules;
+use mashang_infra::health::rules::{Rules, text_of};
+use mashang_infra::health::versions;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
@@ -104,6 +106,15 @@ async fn fonts(settings: &Settings) -> anyhow::Result<Fonts> {
     Ok(fonts)
 }
 
+/// The rules of the health code, put into force where they are newer than those that are.
+async fn rules(settings: &Settings, db: &Db, clock: &Clock) -> anyhow::Result<Rules> {
+    let file = &settings.health.rules_file;
+    let rules = Rules::load(file).context("health.rules_file")?;
+    let text = text_of(file).context("health.rules_file")?;
+    versions::register(db, &rules.current(), &text, clock.now()).await.context("health.rules_file")?;
+    Ok(rules)
+}
+
 /// Everything together.
 pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycle) -> anyhow::Result<App> {
     check_settings(&settings)?;
@@ -125,7 +136,8 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
-    let rules = Rules::load(&settings.health.rules_file).context("health.rules_file")?;
+    let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
+    let rules = rules(&settings, &db, &clock).await?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts {
         settings,
@@ -134,6 +146,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         clock,
         queue,
         redis,
+        platforms,
         caches,
         rules,
         fonts,

@@ -44,10 +44,32 @@ pub enum Bug {
     ShownUnseen,
     /// Cells of a CSV file stand as they came.
     RawCell,
+    /// An answer of Alipay's is believed without its signature.
+    UnsignedAnswer,
+    /// Anybody's push is WeChat's.
+    AnyPush,
+    /// A subscribe message whose answer was lost is sent once more.
+    SubscribeTwice,
     /// The official who asked for a change confirms it too.
     SecondAlone,
     /// Who set a colour decides on the appeal against it.
     OwnAppeal,
+    /// An entry of an official list finds nobody by the declared document.
+    NoMatchByDocument,
+    /// An entry of an official list finds nobody by the number.
+    NoMatchByNumber,
+    /// A declaration that an entry contradicts is taken for true.
+    DenialIgnored,
+    /// Lists and declarations that come at once do not wait for each other.
+    NoRecordTurn,
+    /// What is known by evidence that was taken back still counts.
+    WithdrawnCounts,
+    /// Each text that is not ASCII is taken for UTF-8.
+    AllUtf8,
+    /// New rules look at nobody whose code is red.
+    ReviewPassesRed,
+    /// A review is noted whoever was faster.
+    ReviewUnfenced,
 }
 
 /// Whether this defect is there.

@@ -13,9 +13,11 @@ mod m20200210_000004_cases;
 mod m20200210_000005_alerts;
 mod m20200210_000006_protection;
 mod m20200210_000007_health;
+mod m20200210_000008_records;
 mod m20200210_000009_decisions;
 mod m20200210_000010_codes;
 mod m20200210_000011_reminders;
+mod m20200210_000020_platforms;
 mod sql;
 
 pub struct Migrator;
@@ -31,9 +33,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000005_alerts::Migration),
             Box::new(m20200210_000006_protection::Migration),
             Box::new(m20200210_000007_health::Migration),
+            Box::new(m20200210_000008_records::Migration),
             Box::new(m20200210_000009_decisions::Migration),
             Box::new(m20200210_000010_codes::Migration),
             Box::new(m20200210_000011_reminders::Migration),
+            Box::new(m20200210_000020_platforms::Migration),
         ]
     }
 }

@@ -27,6 +27,7 @@ pub mod router;
 pub mod schedule;
 pub mod service;
 pub mod standard_webhooks;
+mod standing;
 pub mod sweep;
 mod text;
 pub mod worker;

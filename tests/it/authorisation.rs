@@ -42,8 +42,15 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /readyz", EVERYBODY),
     ("GET /metrics", EVERYBODY),
     ("GET /v/{token}/{direction}", EVERYBODY),
+    ("GET /v/{name}.txt", EVERYBODY),
     ("POST /auth/codes", EVERYBODY),
     ("POST /auth/sessions", EVERYBODY),
+    ("POST /auth/sessions/wechat", EVERYBODY),
+    ("POST /auth/sessions/wechat/phone", EVERYBODY),
+    ("POST /auth/sessions/alipay", EVERYBODY),
+    ("POST /auth/sessions/alipay/phone", EVERYBODY),
+    ("GET /platforms/wechat/push", EVERYBODY),
+    ("POST /platforms/wechat/push", EVERYBODY),
     ("POST /staff/sessions", EVERYBODY),
     ("GET /me", CITIZENS),
     ("GET /me/export", CITIZENS),
@@ -93,6 +100,12 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /traces/{id}/contacts", TRACE),
     ("GET /traces/{id}/additions", TRACE),
     ("POST /imports/visits", IMPORT),
+    ("POST /health-records/imports", TRACE),
+    ("GET /health-records/imports", TRACE),
+    ("GET /health-records", TRACE),
+    ("DELETE /health-records/{id}", TRACE),
+    ("GET /integrity-records", TRACE),
+    ("GET /me/integrity-records", CITIZENS),
     ("GET /alert-templates", READ_ALERTS),
     ("POST /alerts", TRACE),
     ("GET /alerts", READ_ALERTS),
@@ -189,6 +202,9 @@ async fn ask(client: &Client, route: &str) -> u16 {
         .replace("{number}", "9");
     while let Some((head, tail)) = path.split_once('{') {
         path = format!("{head}{nobody}{}", tail.split_once('}').unwrap().1);
+    }
+    if route == "POST /health-records/imports" {
+        path = format!("{path}?kind=confirmed");
     }
     if path.ends_with("/additions") {
         path = format!("{path}?since={nobody}");

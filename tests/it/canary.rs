@@ -105,6 +105,17 @@ async fn plant(app: &TestApp, numbers: &[String]) {
     let file = Some(("text/csv", format!("phone,venue_ref,direction,scanned_at\n{lines}").into_bytes()));
     assert!(who.official.send_raw(Method::POST, "/imports/visits", file).await.text().contains("summary"));
     app.import_stays(&who.official, &who.venue, &stays).await;
+    // On official lists: as a number, as a name, as a document that is none, and in a file without a header.
+    let today = app.now().shanghai_day();
+    let entries: String = numbers.iter().map(|n| format!("{n},,{n},{today}\n,{n},{n},{today}\n")).collect();
+    let list = format!("phone,id_number,name,day\n{entries}").into_bytes();
+    let bare = format!("{},,{},{today}\n", numbers[0], numbers[0]).into_bytes();
+    let path = "/health-records/imports?kind=key_area";
+    let imported = who.official.send_raw(Method::POST, path, Some(("text/csv", list))).await;
+    let refused = who.official.send_raw(Method::POST, path, Some(("text/csv", bare))).await;
+    let listed = who.official.get("/health-records?limit=500").await;
+    assert_eq!((imported.status, refused.status, listed.status), (200, 422, 200), "{}", imported.text());
+    assert!([imported, refused, listed].iter().all(|reply| !names_one(&reply.text(), numbers)));
     app.add_staff("c.one", Role::Guard, "", true).await;
     let wrong = json!({ "username": numbers[0], "password": numbers[1], "totp": numbers[2] });
     app.anyone().post("/staff/sessions", wrong).await.problem(401, "credentials_invalid");

@@ -2,6 +2,7 @@
 
 mod demo;
 mod import;
+mod rules;
 mod serve;
 mod service;
 mod staff;
@@ -33,11 +34,14 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-    /// Play the whole venue loop on a made city or on a file of check-ins.
+    /// Play the whole loop on a made city, or its venue part on a file of check-ins.
     Demo(demo::DemoArgs),
     /// Bring in data.
     #[command(subcommand)]
     Import(import::ImportCommand),
+    /// Check the rules of the health code, and explain a code by them.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Look after staff.
     #[command(subcommand)]
     Staff(staff::StaffCommand),
@@ -78,6 +82,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::VerifyCode(command)) = &cli.command {
         return verify_code::run(command);
     }
+    if let Some(Command::Rules(rules::RulesCommand::Check(check))) = &cli.command {
+        return rules::check(check);
+    }
     let settings = mashang_config::load(cli.config.as_deref())?;
     let telemetry = init_telemetry(&settings, matches!(cli.command, Some(Command::Demo(_))))?;
     match cli.command.unwrap_or(Command::Serve) {
@@ -91,6 +98,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::VerifyAudit(command) => verify::audit(&settings, &command).await,
         Command::Demo(args) => demo::run(settings, telemetry, args).await,
         Command::Import(command) => import::run(settings, command).await,
+        Command::Rules(command) => rules::run(settings, command).await,
         Command::Staff(command) => staff::run(settings, command).await,
     }
 }

@@ -15,9 +15,12 @@ pub mod dispatch;
 pub mod health;
 pub mod health_code;
 pub mod health_history;
+pub mod health_record;
+pub mod integrity_record;
 pub mod me;
 pub mod notice;
 pub mod operation;
+pub mod platform;
 pub mod retention;
 pub mod scan;
 pub mod staff;
@@ -39,6 +42,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn v1(config: &mut ServiceConfig<'_>) {
     audit::configure(config);
     auth::configure(config);
+    platform::configure(config);
     me::configure(config);
     operation::configure(config);
     retention::configure(config);
@@ -65,6 +69,8 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     venue_code::configure(config);
     venue::configure(config);
     visit_import::configure(config);
+    health_record::configure(config);
+    integrity_record::configure(config);
     venue_zone::configure(config);
     venue_decision::configure(config);
 }

@@ -69,7 +69,7 @@ async fn import_venues(
     }))
 }
 
-fn require_csv(request: &HttpRequest) -> Answer<()> {
+pub(super) fn require_csv(request: &HttpRequest) -> Answer<()> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     if kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case("text/csv")) {
         return Ok(());
@@ -77,16 +77,16 @@ fn require_csv(request: &HttpRequest) -> Answer<()> {
     Err(Problem::with_detail(Code::UnsupportedMediaType, "Content-Type: text/csv"))
 }
 
-fn announced(request: &HttpRequest) -> Option<usize> {
+pub(super) fn announced(request: &HttpRequest) -> Option<usize> {
     request.headers().get("content-length")?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limit: usize) -> Problem {
+pub(super) fn too_large(limit: usize) -> Problem {
     Problem::with_detail(Code::TooLarge, format!("≤ {limit} bytes"))
 }
 
 /// Hands over what the connection brings, as fast as it is taken.
-async fn pump(mut body: Payload, limit: usize, give: mpsc::Sender<io::Result<Bytes>>) {
+pub(super) async fn pump(mut body: Payload, limit: usize, give: mpsc::Sender<io::Result<Bytes>>) {
     let mut seen = 0;
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(io::Error::other);

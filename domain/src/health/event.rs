@@ -105,7 +105,7 @@ crate::macros::words! {
     /// What an entry of the integrity record says.
     IntegrityKind {
         FalseDeclaration = "false_declaration",
-        /// An earlier entry no longer stands: an appeal against it was granted.
+        /// An earlier entry no longer stands: an appeal against it was granted, or what it rests on was taken back.
         Lifted = "lifted",
     }
 }

@@ -52,6 +52,27 @@ crate::macros::words! {
 }
 
 crate::macros::words! {
+    /// What an official file can hold: one of those lists, or the key areas themselves.
+    ListKind {
+        Confirmed = "confirmed", CloseContact = "close_contact", KeyArea = "key_area", Quarantine = "quarantine",
+        KeyAreaList = "key_area_list",
+    }
+}
+
+impl ListKind {
+    /// The kind of its records of people; none for a list of areas.
+    pub const fn of_people(self) -> Option<RecordKind> {
+        match self {
+            Self::Confirmed => Some(RecordKind::Confirmed),
+            Self::CloseContact => Some(RecordKind::CloseContact),
+            Self::KeyArea => Some(RecordKind::KeyArea),
+            Self::Quarantine => Some(RecordKind::Quarantine),
+            Self::KeyAreaList => None,
+        }
+    }
+}
+
+crate::macros::words! {
     /// Symptoms that the forms ask for.
     Symptom {
         Fever = "fever", Cough = "cough", Fatigue = "fatigue", SoreThroat = "sore_throat", Dyspnoea = "dyspnoea",
@@ -111,30 +132,30 @@ impl Declared {
         ];
         stated.into_iter().filter(|(_, holds)| *holds).map(|(fact, _)| fact).collect()
     }
+}
 
-    /// Whether the declaration denies what an entry in this list says. Somebody who named a contact has not denied to be
-    /// a case, which they may not know.
-    fn denies(&self, record: RecordKind) -> bool {
-        match record {
-            RecordKind::KeyArea => !self.from_key_area,
-            RecordKind::CloseContact => !self.contact_with_case,
-            RecordKind::Confirmed | RecordKind::Quarantine => {
-                !self.contact_with_case && !self.from_key_area && self.symptoms.is_empty()
-            }
+/// Whether a declaration that states these facts denies what an entry in a list says. Somebody who named a contact has not
+/// denied to be a case, which they may not know.
+fn denies(stated: &BTreeSet<Fact>, record: RecordKind) -> bool {
+    let states = |fact: Fact| stated.contains(&fact);
+    match record {
+        RecordKind::KeyArea => !states(Fact::DeclaredKeyArea),
+        RecordKind::CloseContact => !states(Fact::DeclaredContact),
+        RecordKind::Confirmed | RecordKind::Quarantine => {
+            !states(Fact::DeclaredContact) && !states(Fact::DeclaredKeyArea) && !states(Fact::DeclaredSymptom)
         }
     }
 }
 
-/// The records that contradict a declaration: of those kinds that the rules count as such (`contradicts`), and known on
+/// The records that contradict a declaration that states these facts: of those kinds that the rules count as such (`contradicts`), and known on
 /// the day of the declaration or before. What happens later makes nobody a liar.
 pub fn contradictions(
-    declared: &Declared,
+    stated: &BTreeSet<Fact>,
     on: chrono::NaiveDate,
     records: &[(RecordKind, chrono::NaiveDate)],
     contradicts: &BTreeSet<RecordKind>,
 ) -> Vec<RecordKind> {
-    let counts =
-        |kind: RecordKind, as_of| as_of <= on && contradicts.contains(&kind) && declared.denies(kind);
+    let counts = |kind: RecordKind, as_of| as_of <= on && contradicts.contains(&kind) && denies(stated, kind);
     records.iter().filter(|(kind, as_of)| counts(*kind, *as_of)).map(|(kind, _)| *kind).collect()
 }
 
@@ -164,8 +185,10 @@ mod tests {
     fn only_what_was_known_and_denied_is_a_contradiction() {
         let on = |d| chrono::NaiveDate::from_ymd_opt(2020, 2, d).expect("a date");
         let all = RecordKind::ALL.iter().copied().collect();
-        let found =
-            |declared: &Declared, kind, day| contradictions(declared, on(11), &[(kind, on(day))], &all);
+        let stated = |declared: &Declared| declared.facts(Temperature(373));
+        let found = |declared: &Declared, kind, day| {
+            contradictions(&stated(declared), on(11), &[(kind, on(day))], &all)
+        };
         let denies = Declared::default();
         for kind in RecordKind::ALL.iter().copied() {
             assert_eq!(found(&denies, kind, 11), [kind]);
@@ -173,6 +196,7 @@ mod tests {
         }
         let admits = Declared { contact_with_case: true, from_key_area: true, ..Declared::default() };
         assert!(RecordKind::ALL.iter().all(|kind| found(&admits, *kind, 1).is_empty()));
-        assert_eq!(contradictions(&denies, on(11), &[(RecordKind::KeyArea, on(1))], &BTreeSet::new()), []);
+        let denied = stated(&denies);
+        assert_eq!(contradictions(&denied, on(11), &[(RecordKind::KeyArea, on(1))], &BTreeSet::new()), []);
     }
 }

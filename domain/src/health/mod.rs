@@ -11,6 +11,7 @@
 //! and asks for its own days from then on; the same evidence counts once. Who waits for a release misses no day.
 
 pub mod appeal;
+pub mod area;
 mod check;
 pub mod event;
 pub mod explain;
@@ -25,10 +26,11 @@ pub mod state;
 pub mod statistics;
 mod work;
 
+pub use area::{KeyArea, KeyAreaError, Stay};
 pub use check::{Fault, FaultKind};
 pub use event::{Change, ChangeKind, Event, Integrity, IntegrityKind, Outcome, Refused, Review};
 pub use explain::{Because, Explanation, explain};
-pub use fact::{Declared, Fact, RecordKind, Symptom, Temperature, contradictions};
+pub use fact::{Declared, Fact, ListKind, RecordKind, Symptom, Temperature, contradictions};
 pub use machine::{apply, as_of};
 pub use manual::{Authorised, Ground, ManualChange, ManualLimits};
 pub use reminder::{ReminderKind, ReminderWay};

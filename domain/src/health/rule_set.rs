@@ -108,6 +108,11 @@ impl RuleSet {
         Self::parse(SHIPPED).unwrap_or_else(|e| unreachable!("a test reads the shipped rules: {e}"))
     }
 
+    /// The text of [`RuleSet::shipped`].
+    pub const fn shipped_text() -> &'static str {
+        SHIPPED
+    }
+
     /// The rule of this id, and its place.
     pub fn rule(&self, id: &str) -> Option<(usize, &Rule)> {
         self.rules.iter().enumerate().find(|(_, rule)| rule.id == id)

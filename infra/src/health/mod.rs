@@ -7,12 +7,21 @@
 pub mod appeals;
 mod batch;
 pub mod by_hand;
+mod completion;
+mod contradiction;
 pub mod daily;
 pub mod decision;
 pub mod issuer;
+mod matching;
+pub mod review;
 mod row;
 pub mod rules;
 pub mod statement;
+pub mod versions;
+mod withdrawal;
 
 pub use batch::{Done, Happening, apply, begin};
+pub use completion::complete;
+pub use matching::{Declaring, Met, areas_of, at_declaration, fitting, meet};
 pub use row::state_of;
+pub use withdrawal::withdraw;

@@ -1,5 +1,6 @@
 //! The rules in force: those of the settings' file, or those that are shipped.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -28,11 +29,7 @@ impl Rules {
     /// # Errors
     /// When the file cannot be read or is no rule set.
     pub fn load(file: &str) -> Result<Self, RulesError> {
-        if file.is_empty() {
-            return Ok(Self::new(RuleSet::shipped()));
-        }
-        let text = std::fs::read_to_string(Path::new(file));
-        let text = text.map_err(|e| RulesError::Unreadable(file.to_owned(), e))?;
+        let text = text_of(file)?;
         RuleSet::parse(&text).map(Self::new).map_err(|e| RulesError::Invalid(file.to_owned(), e))
     }
 
@@ -44,4 +41,16 @@ impl Rules {
     pub fn replace(&self, rules: RuleSet) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
+}
+
+/// The text of a rules file; of the shipped rules where none is named.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn text_of(file: &str) -> Result<Cow<'static, str>, RulesError> {
+    if file.is_empty() {
+        return Ok(Cow::Borrowed(RuleSet::shipped_text()));
+    }
+    let text = std::fs::read_to_string(Path::new(file));
+    text.map(Cow::Owned).map_err(|e| RulesError::Unreadable(file.to_owned(), e))
 }

@@ -1,6 +1,7 @@
 //! Keyed hashes: what look-ups and limits compare instead of numbers.
 
 use hmac::{Hmac, KeyInit, Mac};
+use mashang_domain::health::RecordKind;
 use mashang_domain::person::{IdentityNumber, Phone};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -16,8 +17,11 @@ pub enum Label {
     ClientAddress,
     LoginCode,
     RequestBody,
+    OpenId,
     /// Kind and number of an identity document.
     Identity,
+    /// An entry of an official list: kind, document, number and day.
+    Record,
 }
 
 impl Label {
@@ -28,7 +32,9 @@ impl Label {
             Label::ClientAddress => b"client-address",
             Label::LoginCode => b"login-code",
             Label::RequestBody => b"request-body",
+            Label::OpenId => b"open-id",
             Label::Identity => b"identity",
+            Label::Record => b"health-record",
         }
     }
 }
@@ -56,6 +62,19 @@ impl KeyRing {
     pub fn identity_hash(&self, identity: &IdentityNumber) -> Vec<u8> {
         let value = format!("{}\0{}", identity.kind(), identity.reveal());
         self.keyed_hash(Label::Identity, value.as_bytes())
+    }
+
+    /// The digest by which the same entry of an official list is known: of its kind, whom it names, and its day.
+    pub fn record_digest(
+        &self,
+        kind: RecordKind,
+        identity: Option<&IdentityNumber>,
+        phone: Option<&Phone>,
+        day: i32,
+    ) -> Vec<u8> {
+        let document = identity.map_or_else(String::new, |i| format!("{} {}", i.kind(), i.reveal()));
+        let phone = phone.map_or("", Phone::reveal);
+        self.keyed_hash(Label::Record, format!("{kind}\0{document}\0{phone}\0{day}").as_bytes())
     }
 
     /// The hash of a login code, bound to its request.

@@ -23,6 +23,9 @@ pub enum Field {
     StaffTotp,
     StaffEmail,
     IdempotentAnswer,
+    AccountOpenId,
+    BindingOpenId,
+    PlatformToken,
     Declaration,
     CheckIn,
     /// Document and note of a change by hand.
@@ -31,6 +34,7 @@ pub enum Field {
     Appeal,
     /// What an official answers.
     AppealAnswer,
+    HealthRecord,
     CodeKey,
 }
 
@@ -44,11 +48,15 @@ impl Field {
             Field::StaffTotp => "staff.totp",
             Field::StaffEmail => "staff.email",
             Field::IdempotentAnswer => "idempotency.response",
+            Field::AccountOpenId => "platform_account.open_id",
+            Field::BindingOpenId => "platform_binding.open_id",
+            Field::PlatformToken => "platform_token.token",
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
             Field::ColourChange => "colour_change.sealed",
             Field::Appeal => "appeal.sealed",
             Field::AppealAnswer => "appeal.answer",
+            Field::HealthRecord => "health_record.sealed",
             Field::CodeKey => "code_key.seed",
         }
     }

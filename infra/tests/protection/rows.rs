@@ -37,6 +37,22 @@ impl Bench {
                 "id, phone_hash, phone_sealed, key_version, block_hash, address_hash, channel, code_hash, created_at, expires_at",
                 format!("{id}, {bytes}, {bytes}, 1, {bytes}, {bytes}, 'sms', {bytes}, {at}, {at}"),
             ),
+            "platform_account" => (
+                "id, platform, open_id_hash, open_id_sealed, key_version, person_id, bound_at",
+                format!("{id}, 'wechat', {bytes}, {bytes}, 1, {id}, {at}"),
+            ),
+            "platform_binding" => (
+                "id, token_hash, platform, open_id_hash, open_id_sealed, key_version, created_at, expires_at",
+                format!("{id}, {bytes}, 'wechat', {bytes}, {bytes}, 1, {at}, {at}"),
+            ),
+            "platform_consent" => (
+                "account_id, template_id, state, granted, sent, changed_at",
+                format!("{id}, 't', 'accepted', 1, 0, {at}"),
+            ),
+            "platform_token" => (
+                "name, id, key_version, fetched_at, expires_at, claimed_until",
+                format!("'wechat:{n}', {id}, 1, {at}, {at}, {at}"),
+            ),
             "venue" => (
                 "id, name, category, division_code, address, key_version, state, created_at, updated_at",
                 format!("{id}, 'v', 'other', '530102', 'a', 1, 'approved', {at}, {at}"),
@@ -131,6 +147,18 @@ impl Bench {
             ),
             "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
             "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
+            "health_record" => (
+                "id, import_id, kind, division_code, digest, identity_hash, day, sealed, key_version, created_at",
+                format!("{id}, {id}, 'confirmed', '530102', {bytes}, {bytes}, 1, {bytes}, 1, {at}"),
+            ),
+            "key_area" => (
+                "id, import_id, division_code, area, from_day, created_at",
+                format!("{id}, {id}, '530102', 'a{n}', 1, {at}"),
+            ),
+            "health_import" => (
+                "id, kind, division_code, created_by, created_at, updated_at",
+                format!("{id}, 'confirmed', '530102', {id}, {at}, {at}"),
+            ),
             "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),
             "idempotency" => ("actor, key, body_hash, created_at", format!("'a', 'k{n}', {bytes}, {at}")),
             "job_tick" => ("job, tick, claimed_at", format!("'test', {at}, {at}")),

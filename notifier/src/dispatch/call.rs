@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use mashang_domain::delivery::Outcome;
-use mashang_infra::store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -22,8 +21,9 @@ use crate::service::Core;
 
 /// A call that waited longer for its turn asks once more whether it is still wanted.
 const LONG_WAIT: Duration = Duration::from_millis(300);
-/// How long outcomes wait for others of their claim: where every message is a call of its own, many are recorded at once.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long outcomes wait for others of their claim at most: where every message is a call of its own, many are recorded at
+/// once.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Sends every batch in a task of its own and records what has been judged in the meantime together. The tasks end with
 /// this future.
@@ -36,10 +36,8 @@ pub(super) async fn travel_all(core: &Arc<Core>, plan: Plan, deadline: Instant) 
     let mut recorded = 0;
     while let Some(first) = travelling.join_next().await {
         let mut judged = first.unwrap_or_default();
-        if !travelling.is_empty() {
-            tokio::time::sleep(GATHER).await;
-        }
-        while let Some(more) = travelling.try_join_next() {
+        let until = Instant::now() + GATHER;
+        while let Ok(Some(more)) = tokio::time::timeout_at(until, travelling.join_next()).await {
             judged.extend(more.unwrap_or_default());
         }
         recorded += record(core, judged).await;
@@ -114,8 +112,7 @@ async fn is_cancelled(core: &Core, planned: &Planned) -> bool {
     let mut alerts: Vec<_> = planned.items.iter().filter_map(|item| item.row.alert_id).collect();
     alerts.sort_unstable();
     alerts.dedup();
-    let found = store::alert::approvals(core.db.conn(), &alerts).await.unwrap_or_default();
-    found.iter().any(|alert| alert.cancelled)
+    core.standing.any_cancelled(core.db.conn(), &alerts).await.unwrap_or_default()
 }
 
 fn count_outcomes(gateway: &str, planned: &Planned, outcomes: &[Outcome], took: Duration) {

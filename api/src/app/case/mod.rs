@@ -151,7 +151,7 @@ fn no_window(facts: &CaseFacts, error: WindowError) -> Problem {
 }
 
 /// The division that is named, if it lies inside the own; else the whole of the own one (`000000` = everywhere).
-fn division_of(office: &Office, given: Option<String>) -> Answer<String> {
+pub(crate) fn division_of(office: &Office, given: Option<String>) -> Answer<String> {
     let Some(code) = given else { return Ok(office.division.code()) };
     check_division_code(&code).map_err(|e| Problem::field("division_code", "invalid", e.to_string()))?;
     if office.division.covers(&code) {

@@ -1,17 +1,15 @@
 //! Declaring one's health: who somebody is, where they come from, how they are. The first colour comes in the same answer.
 
 use chrono::NaiveDate;
-use mashang_domain::health::{Event, HealthState};
+use mashang_domain::health::{Event, HealthState, Stay};
 use mashang_domain::person::identity::{GUARDIAN_BELOW, age};
 use mashang_domain::person::{IdentityNumber, check_division_code};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
 use mashang_entity::declaration;
 use mashang_infra::health::statement::Statement;
-use mashang_infra::health::{Happening, apply};
-use mashang_infra::store::audit::{self, Act};
-use mashang_infra::store::declaration as declarations;
-use serde_json::json;
+use mashang_infra::health::{Declaring, Happening, apply, at_declaration};
+use mashang_infra::store::{declaration as declarations, person as people};
 use uuid::Uuid;
 
 use super::{changed, outcome, require, state};
@@ -57,11 +55,12 @@ pub async fn declare(app: &App, citizen: &Citizen, form: Form) -> Answer<Declare
     check(app, &form, now.shanghai_day())?;
     let id = Uuid::now_v7();
     let Form { statement, identity, division_code, .. } = form;
+    let identity_hash = app.keys.identity_hash(&identity);
     let row = declaration::Model {
         id,
         person_id: citizen.person_id,
         division_code: division_code.clone(),
-        identity_hash: app.keys.identity_hash(&identity),
+        identity_hash: identity_hash.clone(),
         sealed: statement.seal(&app.keys, id)?,
         key_version: app.keys.current_version(),
         notice_version: app.settings.health.notice_version.clone(),
@@ -72,25 +71,28 @@ pub async fn declare(app: &App, citizen: &Citizen, form: Form) -> Answer<Declare
     let facts = statement.declared().facts(rules.fever);
     let tx = app.db.begin_write().await?;
     declarations::insert(&*tx, row).await?;
+    let person = people::by_id(&*tx, citizen.person_id).await?;
+    let declaring = Declaring {
+        person: citizen.person_id,
+        division: &division_code,
+        stated: &facts,
+        stay: statement.arrival.as_ref().map(|a| Stay::before(&a.division_code, a.on)),
+        on: now.shanghai_day(),
+        identity_hash: &identity_hash,
+        phone_hash: person.map_or_else(Vec::new, |p| p.phone_hash),
+        actor: &citizen.actor(),
+    };
     let happening = Happening {
         person: citizen.person_id,
-        division: division_code,
-        event: Event::Declared { facts, declaration: id },
+        division: division_code.clone(),
+        event: Event::Declared { facts: facts.clone(), declaration: id },
         actor: citizen.actor(),
     };
-    for done in apply(&*tx, &rules, &[happening], now).await? {
+    let mut happenings = vec![happening];
+    happenings.extend(at_declaration(&*tx, &rules, &declaring).await?);
+    for done in apply(&*tx, &rules, &happenings, now).await? {
         outcome(done)?;
     }
-    let act = Act {
-        actor: &citizen.actor(),
-        action: "health.declare",
-        purpose: Purpose::HealthCode,
-        subject: Some(citizen.person_id),
-        object_kind: "declaration",
-        object_id: id.to_string(),
-        detail: json!({ "notice": app.settings.health.notice_version }),
-    };
-    audit::append(&*tx, act, now).await?;
     tx.commit().await?;
     changed(app, [citizen.person_id]).await;
     Ok(Declared { id, at: now, state: state(app, citizen.person_id).await? })
