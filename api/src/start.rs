@@ -14,6 +14,7 @@ use mashang_infra::health::rules::{Rules, text_of};
 use mashang_infra::health::versions;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
@@ -135,6 +136,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
+    let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
     let rules = rules(&settings, &db, &clock).await?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts {
@@ -144,6 +146,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         clock,
         queue,
         redis,
+        platforms,
         caches,
         rules,
         fonts,

@@ -13,6 +13,7 @@ use mashang_infra::health::issuer::Issuer;
 use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
 use mashang_infra::store::code_check::CheckLog;
@@ -43,6 +44,7 @@ pub struct App {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub sessions: Cache<Session>,
     /// For those that the cache has not.
@@ -84,8 +86,20 @@ impl App {
         let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
         let names = parts.caches.cache("name", h.cache_entries, lasting);
         let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
-        let Parts { settings, db, keys, clock, queue, redis, caches, rules, fonts, lifecycle, telemetry } =
-            parts;
+        let Parts {
+            settings,
+            db,
+            keys,
+            clock,
+            queue,
+            redis,
+            platforms,
+            caches,
+            rules,
+            fonts,
+            lifecycle,
+            telemetry,
+        } = parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let session_reader = SessionReader::start(&db);
         let health_reader = HealthReader::start(&db);
@@ -98,6 +112,7 @@ impl App {
             clock,
             queue,
             redis,
+            platforms,
             caches,
             sessions,
             session_reader,
@@ -126,6 +141,7 @@ pub struct Parts {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub rules: Rules,
     pub fonts: Fonts,

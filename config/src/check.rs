@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod gateways;
+mod platforms;
 mod production;
 mod rules;
 
@@ -55,6 +56,7 @@ pub fn check(s: &Settings) -> Vec<Refusal> {
     rules::rules(&mut c, s);
     gateways::gateways(&mut c, s);
     gateways::templates(&mut c, s);
+    platforms::platforms(&mut c, s);
     if s.production() {
         production::production(&mut c, s);
     }

@@ -38,8 +38,18 @@ pub enum Bug {
     UnkeyedHash,
     /// A sealed value opens in any row.
     NoPlace,
+    /// What a person's health code knows already counts again.
+    EvidenceTwice,
+    /// A code that was shown before looks fresh.
+    ShownUnseen,
     /// Cells of a CSV file stand as they came.
     RawCell,
+    /// An answer of Alipay's is believed without its signature.
+    UnsignedAnswer,
+    /// Anybody's push is WeChat's.
+    AnyPush,
+    /// A subscribe message whose answer was lost is sent once more.
+    SubscribeTwice,
     /// An entry of an official list finds nobody by the declared document.
     NoMatchByDocument,
     /// An entry of an official list finds nobody by the number.
@@ -51,7 +61,7 @@ pub enum Bug {
     /// What is known by evidence that was taken back still counts.
     WithdrawnCounts,
     /// Each text that is not ASCII is taken for UTF-8.
-    AllUtf8,
+    NoGbk,
     /// New rules look at nobody whose code is red.
     ReviewPassesRed,
     /// A review is noted whoever was faster.

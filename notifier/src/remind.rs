@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use mashang_config::Settings;
+use chrono::Datelike;
+use mashang_config::{GatewaySettings, Settings};
 use mashang_domain::delivery::{Channel, RungKind};
 use mashang_domain::health::ReminderWay;
 use mashang_domain::time::{DAY, Timestamp, day_number};
@@ -10,6 +11,7 @@ use mashang_infra::lease;
 use mashang_infra::store::reminder::{self, Queued, Waiting};
 use sea_orm::DbErr;
 
+use crate::check::coverage::serves;
 use crate::service::Core;
 
 const JOB: &str = "check_ins_due";
@@ -32,7 +34,9 @@ pub(crate) async fn pass(core: &Arc<Core>) -> Result<usize, DbErr> {
     let queued: Vec<Queued> = taken.iter().filter_map(|one| way(&core.settings, one)).collect();
     // A reminder of yesterday reminds nobody.
     let expires_at = now.shanghai_day_start() + DAY;
-    let says = serde_json::json!({ "hotline": core.settings.operation.hotline });
+    let day = now.shanghai_day();
+    let date = format!("{}月{}日", day.month(), day.day());
+    let says = serde_json::json!({ "hotline": core.settings.operation.hotline, "date": date });
     reminder::queue(&*tx, &taken, &queued, &says, expires_at, now).await?;
     tx.commit().await?;
     Ok(queued.len())
@@ -55,14 +59,28 @@ async fn evening(core: &Core, now: Timestamp) -> Result<(), DbErr> {
     tx.commit().await
 }
 
-/// How a reminder goes out; not at all where nobody can send its text, or its person wants none.
+/// How a reminder goes out: in the mini-program where its person chose that and has an account, else as an SMS. Not at all where
+/// nobody can send its text, or its person wants none.
 fn way(settings: &Settings, waiting: &Waiting) -> Option<Queued> {
-    let (channel, rung_kind) = match waiting.way {
-        ReminderWay::Sms | ReminderWay::Subscribe => (Channel::Sms, RungKind::Sms),
-        ReminderWay::None => return None,
-    };
     let key = waiting.kind.template();
-    let known = settings.templates.iter().any(|template| template.key == key);
-    let carried = settings.gateways.is_empty() || settings.gateways.iter().any(|g| g.sends(key));
-    (known && carried).then(|| Queued { waiting: waiting.clone(), channel, rung_kind })
+    let carried = |channel| {
+        let can = |g: &GatewaySettings| serves(g.kind, channel) && g.sends(key);
+        settings.gateways.is_empty() && channel == Channel::Sms || settings.gateways.iter().any(can)
+    };
+    let ways: &[(Channel, RungKind)] = match waiting.way {
+        ReminderWay::Subscribe if waiting.has_account => {
+            &[(Channel::Subscribe, RungKind::Subscribe), (Channel::Sms, RungKind::Sms)]
+        }
+        ReminderWay::Sms | ReminderWay::Subscribe => &[(Channel::Sms, RungKind::Sms)],
+        ReminderWay::None => &[],
+    };
+    if !settings.templates.iter().any(|template| template.key == key) {
+        return None;
+    }
+    let found = ways.iter().find(|(channel, _)| carried(*channel));
+    found.map(|(channel, rung_kind)| Queued {
+        waiting: waiting.clone(),
+        channel: *channel,
+        rung_kind: *rung_kind,
+    })
 }

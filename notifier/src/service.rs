@@ -25,6 +25,7 @@ use crate::gateway::{self, BuildError, Gateway, LogGateway, Site};
 use crate::receipt::Receipt;
 use crate::router::{Bounds, Router};
 use crate::schedule::{self, Hints};
+use crate::standing::Standing;
 use crate::sweep::{self, Swept};
 use crate::worker::{self, Worker};
 use crate::{asking, gateways, listener, receipts};
@@ -41,6 +42,7 @@ pub struct Core {
     /// Who claims: this start of this process.
     pub owner: Uuid,
     pub schedule: Schedule,
+    pub(crate) standing: Standing,
 }
 
 impl Core {
@@ -65,7 +67,8 @@ impl Core {
             (Channel::Voice, RungKind::Sms | RungKind::Call | RungKind::CallWithoutReceipt) => {
                 ladder::voice_from(at, self.voice_hours(), row.urgent)
             }
-            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login | RungKind::Email) => at,
+            (Channel::Sms | Channel::Email | Channel::Subscribe, _)
+            | (Channel::Voice, RungKind::Login | RungKind::Email | RungKind::Subscribe) => at,
         }
     }
 
@@ -103,7 +106,9 @@ impl Notifier {
         clock: Clock,
         lifecycle: Lifecycle,
     ) -> Result<Self, BuildError> {
-        let gateways = self::gateways(&settings)?;
+        let site =
+            Site::new(gateway::machine_time(), &settings.notifier.public_url).sharing(&db, &keys, &clock);
+        let gateways = self::gateways(&settings, &site)?;
         let notifier = Self::assemble(settings, db, keys, queue, clock, lifecycle, gateways);
         notifier.run().await;
         Ok(notifier)
@@ -131,7 +136,8 @@ impl Notifier {
             jitter: settings.dispatch.jitter,
         };
         let owner = Uuid::new_v4();
-        let core = Core { settings, db, keys, queue, clock, life, router, owner, schedule };
+        let standing = Standing::default();
+        let core = Core { settings, db, keys, queue, clock, life, router, owner, schedule, standing };
         Self { core: Arc::new(core), hints: Hints::default() }
     }
 
@@ -205,6 +211,6 @@ impl Notifier {
 }
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
-pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    gateway::build(&settings.gateways, &Site::new(gateway::machine_time(), &settings.notifier.public_url))
+pub fn gateways(settings: &Settings, site: &Site) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
+    gateway::build(&settings.gateways, site)
 }

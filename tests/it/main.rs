@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod alarms;
+mod alert_figures;
+mod apart;
 mod architecture;
 mod authorisation;
 mod bodies;
@@ -21,6 +23,7 @@ mod kill;
 mod mail_rung;
 mod operation;
 mod operators;
+mod platforms;
 mod posters;
 mod problems;
 mod redis_wiped;

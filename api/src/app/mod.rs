@@ -9,6 +9,7 @@ pub mod import;
 pub mod me;
 pub mod operation;
 pub mod password;
+pub mod platform;
 pub mod records;
 pub mod retention;
 pub mod scan;

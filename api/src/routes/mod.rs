@@ -16,6 +16,7 @@ pub mod integrity_record;
 pub mod me;
 pub mod notice;
 pub mod operation;
+pub mod platform;
 pub mod retention;
 pub mod scan;
 pub mod staff;
@@ -36,6 +37,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn v1(config: &mut ServiceConfig<'_>) {
     audit::configure(config);
     auth::configure(config);
+    platform::configure(config);
     me::configure(config);
     operation::configure(config);
     retention::configure(config);

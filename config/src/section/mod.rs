@@ -2,12 +2,14 @@
 
 mod alerts;
 mod limits;
+mod platforms;
 mod process;
 mod rules;
 mod storage;
 
 pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, SUMMARY, Template};
 pub use limits::{Limits, Sessions};
+pub use platforms::{Alipay, MiniProgramVersion, Wechat};
 pub use process::{Canary, Development, Http, Log, LogFormat, Operation, Posters};
 pub use rules::{Categories, CategorySettings, Health, Scans, Trace, Venues};
 pub use storage::{Database, Keys, Redis, Retention};

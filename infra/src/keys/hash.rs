@@ -17,6 +17,7 @@ pub enum Label {
     ClientAddress,
     LoginCode,
     RequestBody,
+    OpenId,
     /// Kind and number of an identity document.
     Identity,
     /// An entry of an official list: kind, document, number and day.
@@ -31,6 +32,7 @@ impl Label {
             Label::ClientAddress => b"client-address",
             Label::LoginCode => b"login-code",
             Label::RequestBody => b"request-body",
+            Label::OpenId => b"open-id",
             Label::Identity => b"identity",
             Label::Record => b"health-record",
         }

@@ -59,6 +59,8 @@ pub struct Waiting {
     pub kind: ReminderKind,
     pub day: i32,
     pub way: ReminderWay,
+    /// Whether a message of the mini-program can reach them.
+    pub has_account: bool,
 }
 
 /// Whether one waits.
@@ -71,7 +73,8 @@ pub async fn any_waiting(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
 pub async fn take(tx: &impl ConnectionTrait, limit: u64) -> Result<Vec<Waiting>, DbErr> {
     let raw = Raw::new(
         tx,
-        "SELECT r.person_id, r.kind, r.day, coalesce(h.reminders, 'none') AS way FROM reminder r \
+        "SELECT r.person_id, r.kind, r.day, coalesce(h.reminders, 'none') AS way, EXISTS (SELECT 1 FROM platform_account a \
+         WHERE a.person_id = r.person_id AND a.platform = 'wechat') AS has_account FROM reminder r \
          LEFT JOIN health h ON h.person_id = r.person_id WHERE r.queued_at IS NULL ORDER BY r.created_at LIMIT ",
     );
     let raw = raw.bind(i64::try_from(limit).unwrap_or(i64::MAX));

@@ -1,6 +1,6 @@
 //! What can be said about the gateways before anything is sent: one finding each, from the settings alone.
 
-mod coverage;
+pub(crate) mod coverage;
 mod trial;
 
 use std::slice;
