@@ -65,7 +65,7 @@ pub enum Bug {
     /// What is known by evidence that was taken back still counts.
     WithdrawnCounts,
     /// Each text that is not ASCII is taken for UTF-8.
-    AllUtf8,
+    NoGbk,
     /// New rules look at nobody whose code is red.
     ReviewPassesRed,
     /// A review is noted whoever was faster.

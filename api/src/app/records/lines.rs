@@ -176,7 +176,7 @@ impl<R: Read> Lines<R> {
         Ok(match std::str::from_utf8(&self.held[self.at..]) {
             Ok(_) => FileEncoding::Utf8,
             // The window ends within a character.
-            Err(_) if bugs::has(Bug::AllUtf8) => FileEncoding::Utf8,
+            Err(_) if bugs::has(Bug::NoGbk) => FileEncoding::Utf8,
             Err(e) if e.error_len().is_none() && !self.ended => FileEncoding::Utf8,
             Err(_) => FileEncoding::Gb18030,
         })
