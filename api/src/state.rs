@@ -23,12 +23,16 @@ use mashang_infra::telemetry::Telemetry;
 
 use uuid::Uuid;
 
+use crate::app::device::Device;
+use crate::app::health::verify::Masked;
 use crate::app::session::Session;
 use crate::app::venue::CodeEntry;
 use crate::render::Fonts;
 
 /// The name under which session caches tell each other what to drop.
 pub const SESSIONS: &str = "session";
+/// The name under which caches of devices do.
+pub const DEVICES: &str = "api_key";
 /// The name under which caches of venue codes do.
 pub const CODES: &str = "venue_code";
 
@@ -47,6 +51,8 @@ pub struct App {
     pub sessions: Cache<Session>,
     /// For those that the cache has not.
     pub session_reader: SessionReader,
+    /// Devices by their key.
+    pub devices: Cache<Device>,
     /// Closed once the operation has ended.
     pub gate: Gate,
     /// What venue codes stand for, by [`crate::app::venue::code_id`].
@@ -57,8 +63,8 @@ pub struct App {
     pub health_reader: HealthReader,
     /// Whose code a reference of a signed code is.
     pub code_refs: Cache<Option<Uuid>>,
-    /// Names as guards see them, by declaration.
-    pub names: Cache<Arc<str>>,
+    /// Who people are as gates see it, by declaration.
+    pub masked: Cache<Arc<Masked>>,
     /// Signs and checks codes.
     pub issuer: Issuer,
     /// Writes down what gates checked.
@@ -76,13 +82,14 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let s = &parts.settings.sessions;
         let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
+        let devices = parts.caches.cache(DEVICES, s.cache_entries, Duration::from_secs(s.cache_seconds));
         let v = &parts.settings.venues;
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
         let h = &parts.settings.health;
         let health = parts.caches.cache(HEALTH, h.cache_entries, Duration::from_secs(h.cache_seconds));
         let lasting = Duration::from_secs(h.cache_seconds * 10);
         let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
-        let names = parts.caches.cache("name", h.cache_entries, lasting);
+        let masked = parts.caches.cache("masked", h.cache_entries, lasting);
         let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
         let Parts { settings, db, keys, clock, queue, redis, caches, rules, fonts, lifecycle, telemetry } =
             parts;
@@ -101,12 +108,13 @@ impl App {
             caches,
             sessions,
             session_reader,
+            devices,
             gate,
             codes,
             health,
             health_reader,
             code_refs,
-            names,
+            masked,
             issuer,
             checks,
             rules,

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod alert_colouring;
+pub mod api_key;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
@@ -34,6 +35,7 @@ pub mod session;
 pub mod staff;
 pub mod trace;
 pub mod trace_contact;
+pub mod trip;
 pub mod venue;
 pub mod venue_code;
 pub mod work_item;

@@ -15,6 +15,7 @@ mod m20200210_000006_protection;
 mod m20200210_000007_health;
 mod m20200210_000010_codes;
 mod m20200210_000011_reminders;
+mod m20200210_000012_devices;
 mod sql;
 
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000007_health::Migration),
             Box::new(m20200210_000010_codes::Migration),
             Box::new(m20200210_000011_reminders::Migration),
+            Box::new(m20200210_000012_devices::Migration),
         ]
     }
 }

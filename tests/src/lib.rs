@@ -7,6 +7,7 @@ pub mod app;
 pub mod client;
 pub mod clock;
 pub mod contract;
+pub mod device;
 pub mod fake_provider;
 pub mod figures;
 pub mod health;

@@ -10,6 +10,7 @@ use mashang_infra::store::{person as people, session as sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::health::trips;
 use super::session;
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
@@ -30,6 +31,7 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let (conn, now) = (app.db.conn(), app.clock.now());
     let held = people::held_about(conn, person.id).await?;
     let sessions = sessions::of_person(conn, person.id).await?;
+    let trips = trips::exported(app, person.id).await?;
     let accesses = audit::about(conn, person.id, None, 10_000).await?;
     let tx = app.db.begin_write().await?;
     note(&tx, &citizen.actor(), "person.export", person.id, now).await?;
@@ -48,6 +50,10 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
         "venues": held.venues.iter().map(|v| json!({ "id": v.id, "name": v.name, "state": v.state })).collect::<Vec<_>>(),
         "sessions": sessions.iter().map(|s| json!({
             "created_at": s.created_at, "expires_at": s.expires_at, "revoked_at": s.revoked_at,
+        })).collect::<Vec<_>>(),
+        "trips": trips.iter().map(|(id, at, trip)| json!({
+            "id": id, "declared_at": at, "from_division": trip.from_division, "to_division": trip.to_division,
+            "departed_on": trip.departed_on, "arrived_on": trip.arrived_on, "transport": trip.transport, "number": trip.number,
         })).collect::<Vec<_>>(),
         "accesses": accesses.iter().map(|a| json!({
             "at": a.at, "office": a.actor_kind, "action": a.action, "purpose": a.purpose,

@@ -14,6 +14,7 @@ use crate::app::health::{keys, verify};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
 use crate::http::body::Body;
+use crate::http::gatekeeper::Gatekeeper;
 use crate::http::server::ProblemBody;
 use crate::state::App;
 
@@ -35,7 +36,7 @@ struct CodeToVerify {
     /// Measured at the gate.
     #[schema(minimum = 30, maximum = 45)]
     temperature_c: Option<f64>,
-    /// Where, for the person to read and for finding a code that was shown elsewhere.
+    /// Where, if not where the device stands; for the person to read and for finding a code that was shown elsewhere.
     #[schema(example = "东门", max_length = 64)]
     place: Option<String>,
 }
@@ -45,7 +46,7 @@ struct CodeToVerify {
 struct ShownBefore {
     at: Timestamp,
     place: Option<String>,
-    /// Whether the same guard checked it then.
+    /// Whether the same guard or device checked it then.
     same_guard: bool,
 }
 
@@ -79,23 +80,23 @@ struct CodeVerdict {
 #[post("/checkpoints/verifications")]
 async fn verify_code(
     app: web::Data<App>,
-    guard: Staff<may::VerifyCodes>,
+    gate: Gatekeeper,
     body: Body<CodeToVerify>,
 ) -> Answer<web::Json<CodeVerdict>> {
     let CodeToVerify { token, temperature_c, place } = body.read().await?.value;
     let check = verify::Check { token, temperature: temperature_c.map(temperature).transpose()?, place };
-    let verdict = verify::verify(&app, &guard.actor(), guard.id, check).await?;
+    let verdict = verify::verify(&app, &gate, check).await?;
     let shown_before = verdict.shown_before.as_ref().map(|before| ShownBefore {
         at: before.at,
         place: before.place.clone(),
-        same_guard: before.staff_id == guard.id,
+        same_guard: before.staff_id == gate.id,
     });
     Ok(web::Json(CodeVerdict {
         id: verdict.id,
         result: if verdict.allowed { "allow" } else { "deny" },
         colour: verdict.state.colour,
         health_status: verdict.state.health_status(),
-        name_masked: verdict.name_masked.as_deref().map(str::to_owned),
+        name_masked: verdict.who.as_ref().map(|who| who.name.clone()),
         checked_at: verdict.at,
         reason_class: verdict.reason_class(),
         fever: verdict.fever,

@@ -3,11 +3,13 @@
 pub mod alert;
 pub mod alert_events;
 pub mod alert_report;
+pub mod api_key;
 pub mod audit;
 pub mod auth;
 pub mod case;
 pub mod checkpoint;
 pub mod declaration;
+pub mod device_check;
 pub mod dispatch;
 pub mod health;
 pub mod health_code;
@@ -18,6 +20,7 @@ pub mod retention;
 pub mod scan;
 pub mod staff;
 pub mod trace;
+pub mod trip;
 pub mod venue;
 pub mod venue_code;
 pub mod venue_decision;
@@ -32,6 +35,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// All routes under `/api/v1`.
 pub fn v1(config: &mut ServiceConfig<'_>) {
+    api_key::configure(config);
     audit::configure(config);
     auth::configure(config);
     me::configure(config);
@@ -47,7 +51,9 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     notice::configure(config);
     declaration::configure(config);
     health_code::configure(config);
+    trip::configure(config);
     checkpoint::configure(config);
+    device_check::configure(config);
     dispatch::configure(config);
     work_list::configure(config);
     venue_import::configure(config);

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod address;
+pub mod device;
 pub mod email;
 pub mod identity;
 pub mod login;
@@ -12,6 +13,7 @@ pub mod role;
 
 pub use actor::Actor;
 pub use address::Address;
+pub use device::DeviceScope;
 pub use email::{Email, EmailError};
 pub use identity::{IdentityError, IdentityKind, IdentityNumber};
 pub use name::{Name, NameError};

@@ -26,6 +26,7 @@ pub enum Field {
     Declaration,
     CheckIn,
     CodeKey,
+    Trip,
 }
 
 impl Field {
@@ -41,6 +42,7 @@ impl Field {
             Field::Declaration => "declaration.sealed",
             Field::CheckIn => "check_in.sealed",
             Field::CodeKey => "code_key.seed",
+            Field::Trip => "trip.sealed",
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod alert_colouring;
 pub mod answer;
+pub mod api_key;
 pub mod approval;
 pub mod audit;
 pub mod canary;
@@ -48,6 +49,7 @@ mod statement;
 pub mod summary;
 pub mod trace;
 pub mod trace_result;
+pub mod trip;
 pub mod venue;
 pub mod venue_code;
 pub mod visits;

@@ -119,6 +119,13 @@ impl Bench {
                 "id, person_id, token_id, staff_id, purpose, colour, allowed, at",
                 format!("{id}, {id}, {id}, {id}, 'gate_check', 'green', true, {at}"),
             ),
+            "api_key" => (
+                "id, secret_hash, name, scopes, division_code, created_by, created_at",
+                format!("{id}, {bytes}, 'gate', 'verify_codes', '530102', {id}, {at}"),
+            ),
+            "trip" => {
+                ("id, person_id, sealed, key_version, created_at", format!("{id}, {id}, {bytes}, 1, {at}"))
+            }
             "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
             "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
             "rule_version" => ("version, rule_set, sha256, text, since", format!("{n}, 'r', 'x', 'x', {at}")),

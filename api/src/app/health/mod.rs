@@ -4,8 +4,11 @@
 pub mod check_in;
 pub mod code;
 pub mod declare;
+pub mod device_check;
 pub mod keys;
 pub mod notice;
+mod read;
+pub mod trips;
 pub mod verify;
 
 use std::sync::Arc;

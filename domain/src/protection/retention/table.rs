@@ -171,6 +171,15 @@ pub const TABLE: &[Kept] = &[
         why_en: "Ground of the health code; corrections keep their history",
     },
     Kept {
+        table: "trip",
+        holds_zh: "行程申报（加密）",
+        holds_en: "Declared trips (sealed)",
+        personal: Personal::Yes,
+        rule: WITH_CODE,
+        why_zh: "核实是否来自重点地区",
+        why_en: "Tells who came from a key area",
+    },
+    Kept {
         table: "health_fact",
         holds_zh: "已知情况：申报、名单、提醒、体温等，随机编号",
         holds_en: "What is known: declared, listed, warned of, measured; random ids",
@@ -241,6 +250,15 @@ pub const TABLE: &[Kept] = &[
         rule: UntilTheEnd,
         why_zh: "卡口离线查验所需",
         why_en: "Gates verify offline by them",
+    },
+    Kept {
+        table: "api_key",
+        holds_zh: "卡口设备的密钥：散列、名称、范围",
+        holds_en: "Keys of gates' devices: hash, name, scopes",
+        personal: Personal::No,
+        rule: UntilTheEnd,
+        why_zh: "查验记录须能说明由哪台设备查验",
+        why_en: "Says which device checked, as long as checks are kept",
     },
     Kept {
         table: "reminder",
