@@ -32,6 +32,7 @@ pub struct Model {
     pub lease_owner: Option<Uuid>,
     pub lease_until: Option<Timestamp>,
     pub gateway: Option<String>,
+    /// The provider's id of the newest accepted attempt, where a receipt may name nothing else.
     pub provider_id: Option<String>,
     pub code: Option<String>,
     pub possible_duplicates: i32,

@@ -38,6 +38,10 @@ pub enum Bug {
     UnkeyedHash,
     /// A sealed value opens in any row.
     NoPlace,
+    /// What a person's health code knows already counts again.
+    EvidenceTwice,
+    /// A code that was shown before looks fresh.
+    ShownUnseen,
     /// Cells of a CSV file stand as they came.
     RawCell,
 }

@@ -27,6 +27,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) use bounded::Bound;
 pub use bounded::{Conn, Tx};
+use pool::Plans;
 
 /// A pool of connections. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +47,15 @@ impl Db {
     /// Connects; creates the file (and its folder) of an SQLite database.
     pub async fn connect(settings: &Database) -> Result<Self, DbErr> {
         if settings.is_postgres() { postgres(settings).await } else { sqlite(settings).await }
+    }
+
+    /// As [`Db::connect`], for a process whose statements look up each row by its index. While a table fills, statistics
+    /// say that it is empty, and PostgreSQL would read it from end to end for each statement.
+    pub async fn connect_by_index(settings: &Database) -> Result<Self, DbErr> {
+        if !settings.is_postgres() {
+            return sqlite(settings).await;
+        }
+        Ok(Self { conn: Conn::postgres(settings, Plans::ByIndex).await?, turn: None })
     }
 
     pub fn conn(&self) -> &Conn {
@@ -136,7 +146,7 @@ fn common(settings: &Database, url: String) -> ConnectOptions {
 }
 
 async fn postgres(settings: &Database) -> Result<Db, DbErr> {
-    Ok(Db { conn: Conn::postgres(settings).await?, turn: None })
+    Ok(Db { conn: Conn::postgres(settings, Plans::Any).await?, turn: None })
 }
 
 async fn sqlite(settings: &Database) -> Result<Db, DbErr> {

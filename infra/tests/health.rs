@@ -11,9 +11,10 @@ use mashang_domain::health::{
 };
 use mashang_domain::person::Actor;
 use mashang_domain::time::{DAY, Timestamp};
-use mashang_entity::{health, health_change, integrity_record};
+use mashang_entity::{code_check, health, health_change, integrity_record};
 use mashang_infra::db::Db;
-use mashang_infra::health::{Done, Happening, apply, state_of};
+use mashang_infra::health::{Done, Happening, apply, daily, state_of};
+use mashang_infra::store::code_check::CheckLog;
 use mashang_infra::store::health as store;
 use sea_orm::EntityTrait;
 use uuid::Uuid;
@@ -178,5 +179,77 @@ async fn many_at_once_lose_nothing() {
         let codes: BTreeSet<i64> =
             health::Entity::find().all(db.conn()).await.expect("read").iter().map(|h| h.code_ref).collect();
         assert_eq!(codes.len(), 20, "one code each");
+    }
+}
+
+#[tokio::test]
+async fn two_jobs_of_the_night_at_once_settle_everybody_once() {
+    const PEOPLE: u128 = 1_200;
+    for database in Database::all().await {
+        let db = &database.db;
+        let ill: Vec<Happening> =
+            (1..=PEOPLE).map(|n| declared(n, &[Fact::DeclaredSymptom], 10_000 + n)).collect();
+        run(db, &ill, NOON).await;
+        let reports: Vec<Happening> = (1..=PEOPLE)
+            .map(|n| {
+                let check_in = Uuid::from_u128(20_000 + n);
+                happening(n, Event::CheckIn { symptoms: BTreeSet::new(), temperature: None, check_in })
+            })
+            .collect();
+        run(db, &reports, NOON + 1).await;
+        let rules = RuleSet::shipped();
+        let next = NOON + DAY;
+        assert_eq!(daily::turn_days(db, &rules, next).await.expect("turned").len(), 0, "not missed yet");
+        let later = NOON + 2 * DAY;
+        let night = || async {
+            let mut turned = 0;
+            loop {
+                match daily::turn_days(db, &rules, later).await.expect("turned").len() {
+                    0 => return turned,
+                    n => turned += n,
+                }
+            }
+        };
+        futures_util::future::join_all([night(), night(), night()]).await;
+        let changes = health_change::Entity::find().all(db.conn()).await.expect("read");
+        let days = changes.iter().filter(|c| c.kind == ChangeKind::Day).count();
+        assert_eq!(days, usize::try_from(PEOPLE).expect("small"), "{}", database.name);
+        assert_eq!(daily::turn_days(db, &rules, later).await.expect("turned").len(), 0);
+    }
+}
+
+fn check(id: u128, token: u128, place: &str, at: Timestamp) -> code_check::Model {
+    code_check::Model {
+        id: Uuid::from_u128(id),
+        person_id: Uuid::from_u128(1),
+        token_id: Uuid::from_u128(token),
+        staff_id: Uuid::from_u128(9),
+        place: Some(place.to_owned()),
+        purpose: "gate_check".to_owned(),
+        colour: Colour::Green,
+        allowed: true,
+        tenths: None,
+        at,
+    }
+}
+
+#[tokio::test]
+async fn an_earlier_showing_of_a_code_is_told_with_its_place() {
+    for database in Database::all().await {
+        let log = CheckLog::start(&database.db);
+        assert_eq!(log.record(check(1, 7, "east", NOON)).await.expect("written"), None);
+        let before = log.record(check(2, 7, "west", NOON + 1)).await.expect("written").expect("shown");
+        assert_eq!((before.place.as_deref(), before.at), (Some("east"), NOON), "{}", database.name);
+        assert_eq!(log.record(check(3, 8, "west", NOON + 1)).await.expect("written"), None);
+        // Many at the same moment: all but one of each code were shown before, and all are written.
+        let many = (0..200u128).map(|n| log.record(check(100 + n, 1_000 + n % 20, "gate", NOON + 2)));
+        let told = futures_util::future::join_all(many).await;
+        let fresh = told.into_iter().filter(|t| t.as_ref().expect("written").is_none()).count();
+        assert!(fresh >= 20, "the first of each code is none's second");
+        if !database.db.is_postgres() {
+            assert_eq!(fresh, 20, "one writer sees all that came before");
+        }
+        let written = code_check::Entity::find().all(database.db.conn()).await.expect("read");
+        assert_eq!(written.len(), 203, "{}", database.name);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! What is looked for in `delivery` is its `stage`: open, waiting for a receipt, missed, or over. No index knows the state or
 //! a lease, so that a claim and each move within the open states changes one row and no index (a HOT update on
-//! PostgreSQL, for which its pages are left half empty).
+//! PostgreSQL, for which its pages are left half empty). No index of `attempt` knows anything that an outcome sets, so that
+//! closing one is a HOT update as well.
 
 use sea_orm_migration::prelude::*;
 
@@ -103,6 +104,8 @@ CREATE UNIQUE INDEX delivery_staff ON delivery (alert_id, staff_id) WHERE staff_
 ;;
 CREATE INDEX delivery_login ON delivery (login_id) WHERE login_id IS NOT NULL
 ;;
+CREATE INDEX delivery_provider ON delivery (provider_id) WHERE provider_id IS NOT NULL
+;;
 --postgres
 CREATE INDEX delivery_created ON delivery USING brin (created_at)
 ;;
@@ -126,9 +129,8 @@ CREATE TABLE attempt (
 ;;
 CREATE INDEX attempt_delivery ON attempt (delivery_id)
 ;;
-CREATE INDEX attempt_provider ON attempt (provider_id) WHERE provider_id IS NOT NULL
-;;
-CREATE INDEX attempt_batch ON attempt (batch) WHERE batch <> reference
+--postgres
+ALTER TABLE attempt SET (fillfactor = 50)
 ;;
 CREATE TABLE outbox (
     id UUID PRIMARY KEY,

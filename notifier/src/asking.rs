@@ -27,6 +27,8 @@ const EVERY: Duration = Duration::from_secs(5);
 /// For how long answers are gathered until they are written down together: what was found does not wait for the end of a
 /// long pass, nor end with a process that dies in it.
 const GATHER: Duration = Duration::from_secs(1);
+/// A pass that took longer takes no further questions.
+const LONGEST: Duration = Duration::from_secs(30);
 /// Questions in a row that may be lost before a provider counts as away.
 const LOST: usize = 3;
 /// Providers remember a week.
@@ -77,55 +79,87 @@ pub(crate) fn answering(core: &Core) -> Vec<Arc<Road>> {
     core.router.roads().iter().filter(|road| road.gateway.as_answering().is_some()).cloned().collect()
 }
 
-/// One pass: what waits to be fetched, then the questions that are due, at their pace.
+/// One pass: what waits to be fetched, then the questions that are due, at their pace. They are taken by the second, so that
+/// lost answers never wait behind all the receipts that did not come, and few are marked that a process dies with.
 pub async fn pass(core: &Core) -> Result<Passed, DbErr> {
-    let mut passed = Passed::default();
-    let roads = answering(core);
-    let mut heard = Heard::default();
-    for road in &roads {
+    let mut pass = Pass { roads: answering(core), ..Pass::default() };
+    for road in &pass.roads {
         match fetch(road).await {
-            Ok(receipts) => heard.receipts.extend(receipts),
-            Err(error) => complain(road.name(), &error, &mut passed),
+            Ok(receipts) => pass.heard.receipts.extend(receipts),
+            Err(error) => complain(road.name(), &error, &mut pass.passed),
         }
     }
-    let questions = questions(core, &roads).await?;
-    let pause = Duration::from_secs(1) / core.settings.dispatch.ask_per_second.max(1);
-    let (mut silent, mut lost): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-    let (heartbeat, mut written) = (core.life.heartbeat("asking"), Instant::now());
-    for (asked, question) in questions {
-        if core.life.soft.is_cancelled() {
+    let begun = Instant::now();
+    for _ in 0..EVERY.as_secs() {
+        let questions = questions(core, &pass.roads).await?;
+        if questions.is_empty() {
             break;
         }
-        // Who throttles or is away is left alone until the next pass.
-        if silent.contains(&asked.gateway) {
-            continue;
+        pass.ask_all(core, questions).await?;
+        if core.life.soft.is_cancelled() || begun.elapsed() > LONGEST {
+            break;
         }
-        passed.asked += 1;
-        match ask(core, &asked.gateway, &question).await {
-            Ok(Answer::Receipt(receipt)) => heard.receipts.push(receipt),
-            Ok(Answer::OnItsWay) => heard.on_their_way.push(asked.reference.clone()),
-            Ok(Answer::NotKnown) => heard.denied.push(asked.reference.clone()),
-            Err(error) => {
-                complain(&asked.gateway, &error, &mut passed);
-                lost.push(asked.gateway.clone());
-                let away = lost.iter().filter(|name| **name == asked.gateway).count() >= LOST;
-                if away || !matches!(error, NoAnswer::Lost(_)) {
-                    silent.push(asked.gateway);
-                }
+    }
+    write_down(core, std::mem::take(&mut pass.heard), &mut pass.passed).await?;
+    Ok(pass.passed)
+}
+
+/// A pass under way.
+#[derive(Default)]
+struct Pass {
+    passed: Passed,
+    heard: Heard,
+    /// The roads that are still asked: who throttles or is away is left alone until the next pass.
+    roads: Vec<Arc<Road>>,
+    /// Questions in a row without an answer, by their gateway.
+    lost: Vec<String>,
+}
+
+impl Pass {
+    async fn ask_all(&mut self, core: &Core, questions: Vec<(Asked, Question)>) -> Result<(), DbErr> {
+        let pause = Duration::from_secs(1) / core.settings.dispatch.ask_per_second.max(1);
+        let (heartbeat, mut written) = (core.life.heartbeat("asking"), Instant::now());
+        for (asked, question) in questions {
+            if core.life.soft.is_cancelled() {
+                break;
+            }
+            if !self.roads.iter().any(|road| road.name() == asked.gateway) {
                 continue;
             }
+            if !self.ask(core, &asked, &question).await {
+                continue;
+            }
+            if written.elapsed() >= GATHER {
+                // A provider that takes its time for each of many questions is no loop that stands still.
+                heartbeat.beat();
+                written = Instant::now();
+                write_down(core, std::mem::take(&mut self.heard), &mut self.passed).await?;
+            }
+            tokio::time::sleep(pause).await;
         }
-        lost.retain(|name| *name != asked.gateway);
-        if written.elapsed() >= GATHER {
-            // A provider that takes its time for each of many questions is no loop that stands still.
-            heartbeat.beat();
-            written = Instant::now();
-            write_down(core, std::mem::take(&mut heard), &mut passed).await?;
-        }
-        tokio::time::sleep(pause).await;
+        write_down(core, std::mem::take(&mut self.heard), &mut self.passed).await
     }
-    write_down(core, std::mem::take(&mut heard), &mut passed).await?;
-    Ok(passed)
+
+    /// Whether there was an answer.
+    async fn ask(&mut self, core: &Core, asked: &Asked, question: &Question) -> bool {
+        self.passed.asked += 1;
+        match ask(core, &asked.gateway, question).await {
+            Ok(Answer::Receipt(receipt)) => self.heard.receipts.push(receipt),
+            Ok(Answer::OnItsWay) => self.heard.on_their_way.push(asked.reference.clone()),
+            Ok(Answer::NotKnown) => self.heard.denied.push(asked.reference.clone()),
+            Err(error) => {
+                complain(&asked.gateway, &error, &mut self.passed);
+                self.lost.push(asked.gateway.clone());
+                let away = self.lost.iter().filter(|name| **name == asked.gateway).count() >= LOST;
+                if away || !matches!(error, NoAnswer::Lost(_)) {
+                    self.roads.retain(|road| road.name() != asked.gateway);
+                }
+                return false;
+            }
+        }
+        self.lost.retain(|name| *name != asked.gateway);
+        true
+    }
 }
 
 /// What providers said, until it is written down.
@@ -178,8 +212,11 @@ fn failures(gateway: &str) -> metrics::Counter {
     metrics::counter!("mashang_asking_failures_total", "gateway" => gateway.to_owned())
 }
 
-/// Takes what is due, and opens the numbers it was sent to.
+/// Takes what is due, as much as may be asked in a second, and opens the numbers it was sent to.
 async fn questions(core: &Core, roads: &[Arc<Road>]) -> Result<Vec<(Asked, Question)>, DbErr> {
+    if roads.is_empty() {
+        return Ok(Vec::new());
+    }
     let (now, dispatch) = (core.clock.now(), &core.settings.dispatch);
     let names: Vec<&str> = roads.iter().map(|road| road.name()).collect();
     let before = now - dispatch.ask_after_seconds * SECOND;
@@ -189,7 +226,7 @@ async fn questions(core: &Core, roads: &[Arc<Road>]) -> Result<Vec<(Asked, Quest
         until: before,
         asked_until: before,
         now,
-        limit: u64::from(dispatch.ask_per_second) * EVERY.as_secs(),
+        limit: u64::from(dispatch.ask_per_second),
     };
     let tx = core.db.begin_write().await?;
     let due = store::delivery::take_to_ask(&*tx, &ask).await?;

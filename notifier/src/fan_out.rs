@@ -20,6 +20,7 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::service::Core;
+use crate::sweep::not_queued;
 
 /// What a fan-out came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub async fn fan_out(core: &Arc<Core>, id: Uuid) -> Result<FanOut, DbErr> {
     while let Some(range) = next {
         // The end of the next range is looked for while this one is written.
         let (made, after) = tokio::join!(write_range(core, id, range), next_range(core, &alert, range.last));
-        let Some(made) = made? else { return Ok(FanOut::NotWanted) };
-        deliveries += made.len();
-        push(core, &made).await;
+        let Some(written) = made? else { return Ok(FanOut::NotWanted) };
+        deliveries += written.made.len();
+        push(core, &written).await;
         next = after?;
     }
     let tx = core.db.begin_write().await?;
@@ -91,8 +92,15 @@ async fn stop_wrong(core: &Core, wrong: Uuid) -> Result<bool, DbErr> {
     Ok(ready)
 }
 
+/// A range that was written.
+struct Written {
+    made: Vec<Made>,
+    /// Until when its deliveries are marked as queued.
+    queued_until: Timestamp,
+}
+
 /// Writes one range, while the alert is held so that it cannot be cancelled in between. `None`: it is not wanted any more.
-async fn write_range(core: &Core, id: Uuid, range: Range) -> Result<Option<Vec<Made>>, DbErr> {
+async fn write_range(core: &Core, id: Uuid, range: Range) -> Result<Option<Written>, DbErr> {
     match try_range(core, id, range, true).await {
         Ok(made) => Ok(made),
         Err(error) => {
@@ -103,7 +111,7 @@ async fn write_range(core: &Core, id: Uuid, range: Range) -> Result<Option<Vec<M
     }
 }
 
-async fn try_range(core: &Core, id: Uuid, range: Range, with_day: bool) -> Result<Option<Vec<Made>>, DbErr> {
+async fn try_range(core: &Core, id: Uuid, range: Range, with_day: bool) -> Result<Option<Written>, DbErr> {
     let tx = core.db.begin_write().await?;
     let now = core.clock.now();
     store::notice::take_turn(&*tx).await?;
@@ -124,7 +132,7 @@ async fn try_range(core: &Core, id: Uuid, range: Range, with_day: bool) -> Resul
     let rungs = Rungs { with_day, ..rungs(core, &alert, now) };
     let made = store::notice::add_deliveries(&*tx, &alert, &rungs, range, now).await?;
     tx.commit().await?;
-    Ok(Some(made))
+    Ok(Some(Written { made, queued_until: rungs.queued_until }))
 }
 
 /// The levels an alert warns; all when it names none.
@@ -227,11 +235,11 @@ fn template<'a>(core: &'a Core, alert: &alert::Model, level: i16) -> Option<&'a 
     })
 }
 
-/// Pushes what is due now. A push that fails costs delay: the sweep finds it.
-async fn push(core: &Core, made: &[Made]) {
+/// Pushes what is due now. A push that fails costs delay: the next sweep finds what is not marked as queued any more.
+async fn push(core: &Core, written: &Written) {
     let now = core.clock.now();
     let mut due: Vec<&Made> =
-        made.iter().filter(|m| m.state == DeliveryState::Pending && m.due_at <= now).collect();
+        written.made.iter().filter(|m| m.state == DeliveryState::Pending && m.due_at <= now).collect();
     // Equal texts travel in one call, and channels in tasks of their own.
     due.sort_by(|a, b| a.text.cmp(&b.text));
     let due: Vec<Uuid> = due.into_iter().map(|m| m.id).collect();
@@ -241,5 +249,8 @@ async fn push(core: &Core, made: &[Made]) {
         .collect();
     if let Err(error) = core.queue.push(Priority::Alert, &tasks).await {
         tracing::warn!(%error, deliveries = due.len(), "the queue is away; the sweep will find these deliveries");
+        if let Err(error) = not_queued(core, &due, written.queued_until).await {
+            tracing::warn!(%error, "they stay marked as queued for a while");
+        }
     }
 }

@@ -83,7 +83,10 @@ pub struct Health {
     in_a_row: u32,
     /// Times it was shut without a success in between.
     shut: u32,
+    /// Oldest first.
     calls: VecDeque<Call>,
+    /// How many of them failed, and were slow.
+    counts: Counts,
     templates: HashMap<String, Instant>,
 }
 
@@ -96,6 +99,7 @@ impl Health {
             in_a_row: 0,
             shut: 0,
             calls: VecDeque::new(),
+            counts: Counts::default(),
             templates: HashMap::new(),
         }
     }
@@ -174,6 +178,7 @@ impl Health {
             Gate::Shut { .. } | Gate::Probing { .. } => {
                 self.gate = Gate::Returning { since: now };
                 self.calls.clear();
+                self.counts = Counts::default();
                 Turn::Returned
             }
             Gate::Returning { since } => {
@@ -192,7 +197,7 @@ impl Health {
             Gate::Probing { .. } => true,
             Gate::Shut { .. } => false,
             Gate::Well | Gate::Returning { .. } => {
-                self.in_a_row >= FAILURES || self.exceeds(now, ENOUGH, |call| call.failed)
+                self.in_a_row >= FAILURES || exceeds(self.recent(now), ENOUGH, |n| n.failed)
             }
         };
         if shut {
@@ -205,28 +210,58 @@ impl Health {
 
     fn note(&mut self, sign: Sign, took: Duration, now: Instant) {
         if sign != Sign::None {
-            self.calls.push_back(Call {
-                at: now,
-                failed: sign == Sign::Failed,
-                slow: took > self.slow_after,
-            });
+            let call = Call { at: now, failed: sign == Sign::Failed, slow: took > self.slow_after };
+            self.counts = self.counts.with(&call);
+            self.calls.push_back(call);
         }
         // A bound for gateways of many calls; the newest say enough.
         while self.calls.len() > 2_000 || self.calls.front().is_some_and(|c| !recent(c, now)) {
-            self.calls.pop_front();
+            if let Some(old) = self.calls.pop_front() {
+                self.counts = self.counts.without(&old);
+            }
         }
     }
 
     fn is_slow(&self, now: Instant) -> bool {
-        self.exceeds(now, ENOUGH / 2, |call| call.slow)
+        exceeds(self.recent(now), ENOUGH / 2, |n| n.slow)
     }
 
-    /// Whether there are `enough` calls in the window and too many of them are so.
-    fn exceeds(&self, now: Instant, enough: u32, so: impl Fn(&Call) -> bool) -> bool {
-        let all = self.calls.iter().filter(|c| recent(c, now));
-        let (n, such) = all.fold((0_u32, 0_u32), |(n, such), c| (n + 1, such + u32::from(so(c))));
-        n >= enough && f64::from(such) >= TOO_MANY * f64::from(n)
+    /// The counts of the window: of all that is kept, less what has become too old since.
+    fn recent(&self, now: Instant) -> Counts {
+        let old = self.calls.iter().take_while(|call| !recent(call, now));
+        old.fold(self.counts, |counts, call| counts.without(call))
     }
+}
+
+/// Calls, counted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    all: u32,
+    failed: u32,
+    slow: u32,
+}
+
+impl Counts {
+    fn with(self, call: &Call) -> Self {
+        Self {
+            all: self.all + 1,
+            failed: self.failed + u32::from(call.failed),
+            slow: self.slow + u32::from(call.slow),
+        }
+    }
+
+    fn without(self, call: &Call) -> Self {
+        Self {
+            all: self.all.saturating_sub(1),
+            failed: self.failed.saturating_sub(u32::from(call.failed)),
+            slow: self.slow.saturating_sub(u32::from(call.slow)),
+        }
+    }
+}
+
+/// Whether there are `enough` calls and too many of them are so.
+fn exceeds(counts: Counts, enough: u32, so: impl Fn(Counts) -> u32) -> bool {
+    counts.all >= enough && f64::from(so(counts)) >= TOO_MANY * f64::from(counts.all)
 }
 
 fn recent(call: &Call, now: Instant) -> bool {

@@ -22,6 +22,9 @@ use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::telemetry::{self, Telemetry};
 use mashang_notifier::Notifier;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// 码上通知 · Sends alerts and login codes: drains the queue, calls the gateways, takes their receipts.
 #[derive(Debug, Parser)]
 #[command(name = "mashang-notifier", version)]
@@ -100,8 +103,9 @@ struct Outside {
 
 async fn outside(settings: &Settings) -> anyhow::Result<Outside> {
     let keys = KeyRing::open(Path::new(&settings.keys.file), !settings.production())?;
-    let db =
-        Db::connect(&settings.database).await.context("数据库无法连接 · the database cannot be reached")?;
+    let db = Db::connect_by_index(&settings.database)
+        .await
+        .context("数据库无法连接 · the database cannot be reached")?;
     let options = RedisOptions {
         pool_size: settings.redis.pool_size,
         wait_timeout: Duration::from_millis(settings.redis.wait_timeout_ms),

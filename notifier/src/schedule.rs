@@ -12,6 +12,7 @@ use mashang_infra::lease;
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use crate::figures::Figures;
 use crate::service::Core;
 use crate::sweep;
 
@@ -37,10 +38,11 @@ pub async fn hints(hints: &Hints) -> Result<JobScheduler, JobSchedulerError> {
     Ok(scheduler)
 }
 
-/// Sweeps every `notifier.sweep_ms`, and at every hint, until the soft stop.
+/// Sweeps every `notifier.sweep_ms`, and at every hint, until the soft stop; once a minute it reads the figures as well.
 pub async fn sweep_loop(core: Arc<Core>, hints: Hints) {
     let every = Duration::from_millis(core.settings.notifier.sweep_ms.max(10));
     let heartbeat = core.life.heartbeat("sweep");
+    let mut figures = Figures::default();
     loop {
         let swept = sweep::pass(&core).await;
         if swept.failed == 0 {
@@ -50,6 +52,7 @@ pub async fn sweep_loop(core: Arc<Core>, hints: Hints) {
         if swept.any() {
             tracing::debug!(?swept, "swept");
         }
+        figures.keep(&core).await;
         tokio::select! {
             () = core.life.soft.cancelled() => return,
             () = hints.sweep.notified() => {}

@@ -25,6 +25,7 @@ use crate::gateway::{self, BuildError, Gateway, LogGateway, Site};
 use crate::receipt::Receipt;
 use crate::router::{Bounds, Router};
 use crate::schedule::{self, Hints};
+use crate::standing::Standing;
 use crate::sweep::{self, Swept};
 use crate::worker::{self, Worker};
 use crate::{asking, gateways, listener, receipts};
@@ -41,6 +42,7 @@ pub struct Core {
     /// Who claims: this start of this process.
     pub owner: Uuid,
     pub schedule: Schedule,
+    pub(crate) standing: Standing,
 }
 
 impl Core {
@@ -131,7 +133,8 @@ impl Notifier {
             jitter: settings.dispatch.jitter,
         };
         let owner = Uuid::new_v4();
-        let core = Core { settings, db, keys, queue, clock, life, router, owner, schedule };
+        let standing = Standing::default();
+        let core = Core { settings, db, keys, queue, clock, life, router, owner, schedule, standing };
         Self { core: Arc::new(core), hints: Hints::default() }
     }
 

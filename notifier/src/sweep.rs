@@ -197,11 +197,14 @@ pub(crate) async fn claim_tick(core: &Core, job: &str, tick: Timestamp) -> Resul
 }
 
 /// Due deliveries to the queue. When the queue is empty, those that were queued before and are still due were lost with
-/// it. When the queue is away, a part is sent by this process itself.
+/// it. When the queue is away (`depth` says nothing), a part is sent by this process itself, and nothing else is marked as
+/// queued: whoever can reach the queue next finds it due.
 async fn queue_due(core: &Arc<Core>, priority: Priority, depth: &[StreamDepth]) -> Result<usize, DbErr> {
     if bugs::has(Bug::NoSweep) {
         return Ok(0);
     }
+    let batch = core.settings.notifier.batch.max(1);
+    let most = core.settings.notifier.chunk.saturating_mul(CHUNKS);
     let empty = depth.iter().any(|d| d.priority == priority && d.waiting + d.pending == 0);
     let now = core.clock.now();
     let due = Due {
@@ -209,7 +212,7 @@ async fn queue_due(core: &Arc<Core>, priority: Priority, depth: &[StreamDepth]) 
         queued_too: empty,
         now,
         queued_until: now + QUEUED_FOR,
-        limit: core.settings.notifier.chunk.saturating_mul(CHUNKS),
+        limit: if depth.is_empty() { batch as u64 } else { most },
     };
     let tx = core.db.begin_write().await?;
     let ids = store::delivery::take_due(&*tx, &due).await?;
@@ -217,13 +220,23 @@ async fn queue_due(core: &Arc<Core>, priority: Priority, depth: &[StreamDepth]) 
     if ids.is_empty() {
         return Ok(0);
     }
-    let parts = ids.chunks(core.settings.notifier.batch.max(1));
+    let parts = ids.chunks(batch);
     let tasks: Vec<Task> = parts.map(|ids| Task::Send { deliveries: ids.to_vec() }).collect();
     if let Err(error) = core.queue.push(priority, &tasks).await {
         tracing::warn!(%error, deliveries = ids.len(), "the queue is away; sending a part from here");
-        dispatch::send(core, &ids[..ids.len().min(core.settings.notifier.batch)]).await?;
+        let (part, rest) = ids.split_at(ids.len().min(batch));
+        not_queued(core, rest, due.queued_until).await?;
+        dispatch::send(core, part).await?;
+        return Ok(part.len());
     }
     Ok(ids.len())
+}
+
+/// Unmarks deliveries that were to be queued and were not.
+pub(crate) async fn not_queued(core: &Core, ids: &[Uuid], queued_until: Timestamp) -> Result<(), DbErr> {
+    let tx = core.db.begin_write().await?;
+    store::delivery::give_back(&*tx, ids, queued_until).await?;
+    tx.commit().await
 }
 
 async fn finish(core: &Core) -> Result<usize, DbErr> {

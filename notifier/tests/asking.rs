@@ -5,14 +5,18 @@
 mod support;
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Once};
 
 use mashang_domain::delivery::DeliveryState::{Accepted, Delivered, Undelivered, Unknown};
 use mashang_domain::time::SECOND;
+use mashang_entity::{attempt, delivery};
 use mashang_notifier::asking::Passed;
 use mashang_notifier::gateway::{Answer, NoAnswer, Question};
 use mashang_notifier::receipt::Receipt;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use support::each;
 use support::gateway::{Act, Fake, shared};
+use tokio::sync::Notify;
 
 fn receipt(question: &Question, delivered: bool) -> Answer {
     Answer::Receipt(Receipt {
@@ -98,9 +102,49 @@ async fn the_rate_is_bounded_and_a_silent_provider_left_alone() {
         assert_eq!(passed, Passed { asked: 1, failed: 1, ..Passed::default() }, "{}", bench.name);
         fake.answer(|question| Ok(receipt(question, true)));
         let passed = running.notifier.ask().await.unwrap();
-        // One a second for the five seconds of a pass; those of the first pass were taken and wait their time.
+        // One a second for the five seconds of a pass; that of the first pass was taken and waits its time.
         assert_eq!((passed.asked, passed.receipts), (5, 5), "{}", bench.name);
         assert_eq!(fake.questions.lock().unwrap().len(), 6);
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_lost_answer_does_not_wait_behind_receipts_that_did_not_come() {
+    let settings = [("DISPATCH__ASK_PER_SECOND", "4")];
+    each(&settings, async |bench| {
+        let people = bench.people(16).await;
+        let (fake, gateway) = shared(Fake::sms());
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench.until_count(alert, Accepted, 16).await;
+        bench.hand.advance(130 * SECOND);
+        // While the first are asked about, the answer for one of the others turns out to be lost.
+        let (db, hurry) = (bench.db.clone(), Arc::new(Notify::new()));
+        let (once, first, due) = (Once::new(), Arc::clone(&hurry), bench.now() + 600 * SECOND);
+        fake.answer(move |_| {
+            once.call_once(|| first.notify_one());
+            Ok(Answer::NotKnown)
+        });
+        let losing = tokio::spawn(async move {
+            hurry.notified().await;
+            let unasked = attempt::Entity::find().filter(attempt::Column::AskedAt.is_null());
+            let mut unasked = unasked.one(db.conn()).await.unwrap().unwrap().into_active_model();
+            let id = unasked.delivery_id.clone();
+            unasked.outcome = Set(Some("unknown".to_owned()));
+            attempt::Entity::update(unasked).exec(&db.unbounded()).await.unwrap();
+            let lost =
+                delivery::ActiveModel { id, state: Set(Unknown), due_at: Set(due), ..Default::default() };
+            delivery::Entity::update(lost).exec(&db.unbounded()).await.unwrap().person_id
+        });
+        running.notifier.ask().await.unwrap();
+        let person = losing.await.unwrap();
+        let lost = people.iter().find(|p| Some(p.id) == person).unwrap().number();
+        let asked: Vec<String> =
+            fake.questions.lock().unwrap().iter().map(|q| q.phone.reveal().to_owned()).collect();
+        let place = asked.iter().position(|phone| *phone == lost);
+        assert!(place.is_some_and(|n| (4..8).contains(&n)), "{}: {place:?} of {}", bench.name, asked.len());
         running.stop().await;
     })
     .await;

@@ -15,6 +15,7 @@ use mashang_domain::person::login;
 use mashang_domain::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 use mashang_infra::queue::{Priority, Task};
 use mashang_infra::store;
+use mashang_notifier::gateway::ReceiptMatch;
 use mashang_notifier::receipt::Receipt;
 use mashang_notifier::sweep::Swept;
 use sea_orm::ConnectionTrait;
@@ -225,6 +226,29 @@ async fn receipts_move_forward_only() {
         let progress = bench.progress(alert).await;
         assert_eq!((progress.count(Delivered), progress.count(Accepted)), (3, 1));
         assert_eq!(progress.seconds_to_last_receipt, Some(7.0));
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_receipt_may_name_nothing_but_the_providers_id() {
+    each(&[], async |bench| {
+        let people = bench.people(3).await;
+        let mut fake = Fake::sms();
+        fake.terms.receipt_match = ReceiptMatch::Reference;
+        let (fake, gateway) = shared(fake);
+        let alert = bench.warn(&people, 1).await;
+        let running = bench.start(vec![gateway]).await;
+        bench.until_count(alert, Accepted, 3).await;
+        let reached = fake.reached();
+        let bare = |n: usize| Receipt { phone: None, ..receipt(&reached[n], true) };
+        let named =
+            Receipt { provider_id: String::new(), reference: Some(reached[1].reference.clone()), ..bare(1) };
+        let wrong_number = Receipt { phone: Some(reached[0].phone.clone()), ..bare(2) };
+        let received = running.notifier.receive(&[bare(0), named, wrong_number]).await.unwrap();
+        assert_eq!((received.applied, received.repeated, received.strangers), (2, 0, 1), "{}", bench.name);
+        bench.until_count(alert, Delivered, 2).await;
         running.stop().await;
     })
     .await;

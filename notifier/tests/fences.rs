@@ -49,6 +49,7 @@ async fn say(
         due_at: bench.now(),
         tries: 1,
         provider_id: None,
+        found_by_id: false,
         code: None,
         outcome: state.as_str().to_owned(),
     };

@@ -101,11 +101,19 @@ async fn is_ready(port: u16) -> bool {
 fn launch(config: &Path, env: &[(String, String)], port: u16, log: &Path) -> anyhow::Result<Process> {
     let mut env = env.to_vec();
     env.push(("MASHANG__HTTP__LISTEN".to_owned(), format!("127.0.0.1:{port}")));
+    env.push(temporary(config)?);
     let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
     let mut process = Process::start("mashang-api", &args, &env, log)?;
     let said: Value = serde_json::from_str(&process.line()?).context("the first line is JSON")?;
     ensure!(said["listening"].is_string(), "it says where it listens: {said}");
     Ok(process)
+}
+
+/// Where the processes of a stage put what is temporary, as a variable of theirs.
+pub fn temporary(config: &Path) -> anyhow::Result<(String, String)> {
+    let folder = config.with_file_name("tmp");
+    std::fs::create_dir_all(&folder)?;
+    Ok(("TMPDIR".to_owned(), folder.display().to_string()))
 }
 
 /// The largest resident set of a process, in bytes, sampled until it is stopped.

@@ -20,6 +20,8 @@ pub struct Postgres {
     folder: PathBuf,
     pub port: u16,
     server: Option<Child>,
+    /// How often it was started.
+    pub starts: u32,
     /// Settings of memory and log.
     size: [&'static str; 3],
 }
@@ -42,8 +44,14 @@ impl Postgres {
         if is_root() {
             run(Command::new("chown").arg("postgres:postgres").arg(folder))?;
         }
-        let mut server =
-            Self { bin: newest()?, folder: folder.to_owned(), port: free_port()?, size, server: None };
+        let mut server = Self {
+            bin: newest()?,
+            folder: folder.to_owned(),
+            port: free_port()?,
+            size,
+            starts: 0,
+            server: None,
+        };
         run(server
             .command("initdb")
             .args(["--no-sync", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-D"])
@@ -56,8 +64,8 @@ impl Postgres {
     /// Starts the server (again) and waits until it takes connections.
     pub fn start(&mut self) -> anyhow::Result<Duration> {
         let begun = Instant::now();
-        let log =
-            std::fs::File::options().create(true).append(true).open(self.folder.with_extension("log"))?;
+        self.starts += 1;
+        let log = std::fs::File::options().create(true).append(true).open(self.log())?;
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.folder.join("data")).args(["-p", &self.port.to_string()]);
         for setting in [
@@ -77,6 +85,11 @@ impl Postgres {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(begun.elapsed())
+    }
+
+    /// What it says of itself.
+    pub fn log(&self) -> PathBuf {
+        self.folder.with_extension("log")
     }
 
     fn is_ready(&self) -> bool {

@@ -1,4 +1,5 @@
-//! A Redis of the campaign's own, that keeps nothing.
+//! A Redis of the campaign's own, that keeps nothing: what it has been told stays in its append-only files, for those who
+//! look for what must not be there, and is never read again.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -8,16 +9,25 @@ use anyhow::{Context, ensure};
 use mashang_tests::process::send_signal;
 
 pub struct Redis {
+    folder: PathBuf,
     socket: PathBuf,
+    /// How often it was started.
+    starts: u32,
     server: Option<Child>,
 }
 
 impl Redis {
     pub fn create(folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir(folder)?;
-        let mut redis = Self { socket: folder.join("redis.sock"), server: None };
+        let socket = folder.join("redis.sock");
+        let mut redis = Self { folder: folder.to_owned(), socket, starts: 0, server: None };
         redis.start()?;
         Ok(redis)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub fn url(&self) -> String {
@@ -27,8 +37,22 @@ impl Redis {
     /// Starts (again), with nothing in it.
     pub fn start(&mut self) -> anyhow::Result<()> {
         let _ = std::fs::remove_file(&self.socket);
+        self.starts += 1;
+        let files = format!("told-{}", self.starts);
         let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]);
+        command.args([
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--maxmemory-policy",
+            "noeviction",
+            "--rdbcompression",
+            "no",
+        ]);
+        command.args(["--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0"]);
+        command.args(["--appenddirname", &files, "--dbfilename", &format!("{files}.rdb"), "--dir"]);
+        command.arg(&self.folder);
         command.arg("--unixsocket").arg(&self.socket).stdin(Stdio::null()).stdout(Stdio::null());
         self.server = Some(command.spawn().context("redis-server")?);
         let begun = Instant::now();

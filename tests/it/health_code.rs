@@ -232,6 +232,19 @@ async fn a_gate_without_a_network_trusts_the_published_keys_through_rotations(#[
     citizen.declares(&resident_number(1), json!({})).await.ok(201);
     let (gate, ids) = offline(&app).await;
     assert_eq!(ids, [1]);
+    // The command does the same.
+    let keys = app.path("keys.json");
+    std::fs::write(&keys, app.anyone().get("/.well-known/health-code-keys").await.body).unwrap();
+    let token = citizen.code().await["token"].as_str().unwrap().to_owned();
+    let at = app.clock.rfc3339(0);
+    let line = ["verify-code", "--keys", keys.to_str().unwrap(), "--at", &at, &token];
+    let read = app.command(&line).await;
+    let said = String::from_utf8(read.stdout).unwrap();
+    assert!(read.status.success() && said.contains("绿码 green"), "{said}");
+    let late = app.clock.rfc3339(91 * SECOND);
+    let refused = app.command(&["verify-code", "--keys", line[2], "--at", &late, &token]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("expired"));
     let reads = async |gate: &Verifier| {
         let token = citizen.code().await["token"].as_str().unwrap().to_owned();
         let now = u64::try_from(app.now().secs()).unwrap();

@@ -30,6 +30,15 @@ async fn reminders(app: &TestApp, citizen: &Citizen, template: &str) -> usize {
     app.sms_to(&citizen.phone).iter().filter(|m| m.template == template).count()
 }
 
+/// What sort of alert it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Real,
+    Drill,
+    /// From a trace that takes doubtful visits for true.
+    Doubtful,
+}
+
 /// Two people meet at a venue for so many minutes; the first falls ill, and the other is warned.
 async fn warned(
     app: &TestApp,
@@ -37,7 +46,7 @@ async fn warned(
     ill: &Citizen,
     beside: &Citizen,
     minutes: i64,
-    drill: bool,
+    kind: Kind,
 ) -> Value {
     ill.scans(&hall.code_in).await.ok(201);
     beside.scans(&hall.code_in).await.ok(201);
@@ -48,8 +57,10 @@ async fn warned(
     let (official, approver) = (app.official("530100").await, app.approver("530100").await);
     let case = json!({ "phone": ill.phone, "reported_at": app.clock.rfc3339(0), "onset_at": app.clock.rfc3339(-MINUTE) });
     let case = official.post("/cases", case).await.ok(201);
-    let trace = official.post("/traces", json!({ "case_ids": [case["id"]] })).await.ok(201);
-    let body = json!({ "trace_id": trace["id"], "urgent": true, "drill": drill });
+    let parameters = json!({ "include_suspect": kind == Kind::Doubtful });
+    let trace = json!({ "case_ids": [case["id"]], "parameters": parameters });
+    let trace = official.post("/traces", trace).await.ok(201);
+    let body = json!({ "trace_id": trace["id"], "urgent": true, "drill": kind == Kind::Drill });
     let alert = official.post("/alerts", body).await.ok(201);
     let path = format!("/alerts/{}", alert["id"].as_str().unwrap());
     official.post(&format!("{path}/submission"), json!({})).await.ok(200);
@@ -72,7 +83,7 @@ async fn a_warning_becomes_a_colour_and_a_correction_takes_it_back(#[case] form:
     let hall = app.venue("滇池会堂", "restaurant").await;
     let (ill, beside, passing) = (app.citizen().await, app.citizen().await, app.citizen().await);
     beside.declares(&resident_number(1), json!({})).await.ok(201);
-    let alert = warned(&app, &hall, &ill, &beside, 20, false).await;
+    let alert = warned(&app, &hall, &ill, &beside, 20, Kind::Real).await;
     becomes(&beside, "red").await;
     assert_eq!(beside.code().await["reason"]["code"], "exposure_high");
     assert_eq!(passing.colour().await, "grey", "who was not there keeps their colour");
@@ -93,17 +104,21 @@ async fn a_warning_becomes_a_colour_and_a_correction_takes_it_back(#[case] form:
 #[case::sqlite(Form::Sqlite)]
 #[case::service(Form::Service)]
 #[tokio::test]
-async fn a_drill_colours_nobody(#[case] form: Form) {
+async fn a_drill_and_a_doubtful_visit_colour_nobody(#[case] form: Form) {
     let Some(app) = start(form).await else { return };
     let hall = app.venue("滇池会堂", "restaurant").await;
     let (ill, beside) = (app.citizen().await, app.citizen().await);
     beside.declares(&resident_number(1), json!({})).await.ok(201);
-    warned(&app, &hall, &ill, &beside, 20, true).await;
+    warned(&app, &hall, &ill, &beside, 20, Kind::Drill).await;
+    let (third, doubted) = (app.citizen().await, app.citizen().await);
+    doubted.declares(&resident_number(2), json!({})).await.ok(201);
+    warned(&app, &hall, &third, &doubted, 20, Kind::Doubtful).await;
     // A real one after it shows that the job has been by.
     let (other, near) = (app.citizen().await, app.citizen().await);
-    warned(&app, &hall, &other, &near, 5, false).await;
+    warned(&app, &hall, &other, &near, 5, Kind::Real).await;
     becomes(&near, "yellow").await;
     assert_eq!(beside.colour().await, "green");
+    assert_eq!(doubted.colour().await, "green");
 }
 
 #[rstest]

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod alarms;
+mod alert_figures;
+mod apart;
 mod architecture;
 mod authorisation;
 mod bodies;

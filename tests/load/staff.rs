@@ -11,6 +11,11 @@ const PASSWORD: &str = "correct horse battery";
 
 /// A signed-in member of staff for all of Yunnan, in a role such as `official`.
 pub async fn signed_in(product: &Product, role: &str) -> anyhow::Result<Client> {
+    Ok(product.anyone().with_token(&token(product, role).await?))
+}
+
+/// The token of such a member of staff.
+pub async fn token(product: &Product, role: &str) -> anyhow::Result<String> {
     let (file, config) = (product.path("password"), product.path("mashang.toml"));
     std::fs::write(&file, format!("{PASSWORD}\n"))?;
     let (file, config) = (file.to_string_lossy(), config.to_string_lossy());
@@ -23,5 +28,5 @@ pub async fn signed_in(product: &Product, role: &str) -> anyhow::Result<Client> 
     let anyone = product.anyone();
     let body = json!({ "username": role, "password": PASSWORD });
     let session = anyone.post("/staff/sessions", body).await.ok(201);
-    Ok(anyone.with_token(session["access_token"].as_str().context("a token")?))
+    Ok(session["access_token"].as_str().context("a token")?.to_owned())
 }

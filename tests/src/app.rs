@@ -19,6 +19,7 @@ use crate::persona::Staff;
 use crate::place::{Form, Place};
 use crate::port::free_port;
 use crate::process::{Process, command};
+use crate::search::postgres_files;
 use crate::settings::{self, RECEIPT_SECRET, variable};
 
 /// How long a test waits for something that has to come.
@@ -276,15 +277,9 @@ impl TestApp {
 
     /// Where PostgreSQL keeps this test's database and what it writes ahead. The server must be on this machine.
     pub async fn database_files(&self) -> Vec<PathBuf> {
-        let conn = self.db().await;
-        let sql = "SELECT current_setting('data_directory'), (SELECT oid::text FROM pg_database WHERE datname = current_database())";
-        let row = conn.query_one_raw(Statement::from_string(conn.get_database_backend(), sql)).await;
-        let row = row.ok().flatten().unwrap_or_else(|| panic!("{sql}"));
-        let text = |i| row.try_get_by_index::<String>(i).unwrap_or_default();
-        let folder = PathBuf::from(text(0));
-        let files = vec![folder.join("base").join(text(1)), folder.join("pg_wal")];
+        let files = postgres_files(self.db().await).await.unwrap_or_else(|e| panic!("{e:#}"));
         assert!(files.iter().all(|f| std::fs::read_dir(f).is_ok()), "they can be read: {files:?}");
-        files
+        files.into()
     }
 
     pub fn now(&self) -> Timestamp {

@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Context;
 use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 /// The bytes that every number begins with.
 const COMMON: usize = 6;
@@ -78,6 +80,15 @@ impl Search {
         let (number, _) = self.needles.iter().find(|(_, needle)| there.starts_with(needle))?;
         Some(format!("{name}: {number}"))
     }
+}
+
+/// Where the PostgreSQL of a connection keeps its database, and what it writes ahead.
+pub async fn postgres_files(db: &DatabaseConnection) -> anyhow::Result<[PathBuf; 2]> {
+    const SQL: &str = "SELECT current_setting('data_directory'), \
+                       (SELECT oid::text FROM pg_database WHERE datname = current_database())";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, SQL)).await?.context("a row")?;
+    let folder = PathBuf::from(row.try_get_by_index::<String>(0)?);
+    Ok([folder.join("base").join(row.try_get_by_index::<String>(1)?), folder.join("pg_wal")])
 }
 
 #[cfg(test)]

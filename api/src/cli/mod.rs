@@ -6,6 +6,7 @@ mod serve;
 mod service;
 mod staff;
 mod verify;
+mod verify_code;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ enum Command {
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-    /// Play the whole venue loop on a made city or on a file of check-ins.
+    /// Play the whole loop on a made city, or its venue part on a file of check-ins.
     Demo(demo::DemoArgs),
     /// Bring in data.
     #[command(subcommand)]
@@ -42,6 +43,8 @@ enum Command {
     Staff(staff::StaffCommand),
     /// Check a certificate of destruction; needs nothing but the file.
     VerifyCertificate(verify::VerifyCertificate),
+    /// Read a code as a gate without a network does; needs nothing but the published keys.
+    VerifyCode(verify_code::VerifyCode),
     /// Check the hash chain of the audit log.
     VerifyAudit(verify::VerifyAudit),
 }
@@ -72,6 +75,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::VerifyCertificate(command)) = &cli.command {
         return verify::certificate(command);
     }
+    if let Some(Command::VerifyCode(command)) = &cli.command {
+        return verify_code::run(command);
+    }
     let settings = mashang_config::load(cli.config.as_deref())?;
     let telemetry = init_telemetry(&settings, matches!(cli.command, Some(Command::Demo(_))))?;
     match cli.command.unwrap_or(Command::Serve) {
@@ -81,7 +87,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<()> {
             let db = mashang_infra::db::Db::connect(&settings.database).await?;
             crate::start::migrate(&db).await
         }
-        Command::Openapi | Command::VerifyCertificate(_) => Ok(()),
+        Command::Openapi | Command::VerifyCertificate(_) | Command::VerifyCode(_) => Ok(()),
         Command::VerifyAudit(command) => verify::audit(&settings, &command).await,
         Command::Demo(args) => demo::run(settings, telemetry, args).await,
         Command::Import(command) => import::run(settings, command).await,

@@ -10,7 +10,7 @@ use sea_orm::{
     RuntimeErr, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::pool::Pool;
+use super::pool::{Plans, Pool};
 use super::turns::Turn;
 use super::watch;
 
@@ -40,11 +40,11 @@ impl Conn {
     }
 
     /// Connects to PostgreSQL and watches over the pool for as long as anybody has it.
-    pub(super) async fn postgres(settings: &Database) -> Result<Self, DbErr> {
-        let pool = Pool::postgres(settings, false).await?;
+    pub(super) async fn postgres(settings: &Database, plans: Plans) -> Result<Self, DbErr> {
+        let pool = Pool::postgres(settings, plans, false).await?;
         pool.warm_up().await;
         let conn = Self::of(pool, DbBackend::Postgres);
-        tokio::spawn(watch::over(Arc::downgrade(&conn.0), settings.clone()));
+        tokio::spawn(watch::over(Arc::downgrade(&conn.0), settings.clone(), plans));
         Ok(conn)
     }
 

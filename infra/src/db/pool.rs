@@ -18,6 +18,29 @@ const MARGIN: Duration = Duration::from_secs(1);
 /// A connection that was idle for longer is asked for a sign of life before it is used, and may take this long for it.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
+/// How PostgreSQL may plan statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plans {
+    Any,
+    /// By index and row by row, wherever there is an index.
+    ByIndex,
+}
+
+impl Plans {
+    fn options(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Any => &[],
+            // No bitmap either: it loses the order of the index, and all that is left would be sorted for the next page.
+            Self::ByIndex => &[
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+            ],
+        }
+    }
+}
+
 /// Connections that live and die together.
 pub struct Pool {
     pub(super) conn: DatabaseConnection,
@@ -39,19 +62,21 @@ impl Pool {
     }
 
     /// Connects to PostgreSQL; lazily when its predecessor has fallen silent.
-    pub(super) async fn postgres(settings: &Database, lazy: bool) -> Result<Self, DbErr> {
+    pub(super) async fn postgres(settings: &Database, plans: Plans, lazy: bool) -> Result<Self, DbErr> {
         let name = format!("mashang-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let mut options = super::common(settings, settings.url.clone());
         let (statement_timeout, named) = (settings.statement_timeout_ms.to_string(), name.clone());
         options.connect_lazy(lazy).map_sqlx_postgres_opts(move |o| {
-            o.application_name(&named).options([
-                ("statement_timeout", statement_timeout.as_str()),
-                ("idle_in_transaction_session_timeout", "30000"),
-                ("lock_timeout", "10000"),
-                // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
-                ("jit", "off"),
-                ("tcp_user_timeout", "10000"),
-            ])
+            o.application_name(&named)
+                .options([
+                    ("statement_timeout", statement_timeout.as_str()),
+                    ("idle_in_transaction_session_timeout", "30000"),
+                    ("lock_timeout", "10000"),
+                    // Compiling the expressions of hundreds of partitions takes seconds, running them milliseconds.
+                    ("jit", "off"),
+                    ("tcp_user_timeout", "10000"),
+                ])
+                .options(plans.options().iter().copied())
         });
         options.map_sqlx_postgres_before_acquire(|conn, about| Box::pin(still_there(conn, about.idle_for)));
         let conn = sea_orm::Database::connect(options).await?;

@@ -15,7 +15,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use tokio::time::{sleep, timeout};
 
 use super::bounded::Current;
-use super::pool::Pool;
+use super::pool::{Plans, Pool};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(30);
 
 /// Watches until nobody has the connections any more.
-pub(super) async fn over(current: Weak<Current>, settings: Database) {
+pub(super) async fn over(current: Weak<Current>, settings: Database, plans: Plans) {
     let long = Duration::from_millis(settings.acquire_timeout_ms) + LONG;
     loop {
         sleep(EVERY).await;
@@ -38,7 +38,7 @@ pub(super) async fn over(current: Weak<Current>, settings: Database) {
             continue;
         }
         match timeout(PATIENCE, forgotten(&pool, &waiters)).await {
-            Ok(Ok(true)) => replace(&current, &settings).await,
+            Ok(Ok(true)) => replace(&current, &settings, plans).await,
             Ok(Ok(false)) => {
                 tracing::debug!(waiting = waiters.len(), "the database is at work on what waits")
             }
@@ -75,8 +75,8 @@ async fn forgotten(pool: &Pool, waiters: &[u64]) -> Result<bool, DbErr> {
 }
 
 /// A new pool for everybody; who waits for the old one is told.
-async fn replace(current: &Current, settings: &Database) {
-    match Pool::postgres(settings, true).await {
+async fn replace(current: &Current, settings: &Database, plans: Plans) {
+    match Pool::postgres(settings, plans, true).await {
         Ok(fresh) => {
             metrics::counter!("mashang_database_pools_replaced_total").increment(1);
             tracing::error!("the database has forgotten our connections: they are replaced");

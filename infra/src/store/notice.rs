@@ -10,7 +10,7 @@ use mashang_entity::alert;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use uuid::Uuid;
 
-use super::statement::{Raw, random_uuid, words};
+use super::statement::{Raw, ordered_uuid, words};
 use crate::bugs::{self, Bug};
 
 /// People with `after < id <= last`.
@@ -111,12 +111,11 @@ pub async fn add_warnings(
     quiet_since: Timestamp,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let postgres = tx.get_database_backend() == DbBackend::Postgres;
-    let head = format!(
-        "INSERT INTO notice (id, alert_id, person_id, level, merged_into, created_at, call_back) SELECT {}, ",
-        random_uuid(postgres)
+    let raw = Raw::new(
+        tx,
+        "INSERT INTO notice (id, alert_id, person_id, level, merged_into, created_at, call_back) SELECT ",
     );
-    let raw = Raw::new(tx, &head).bind(alert.id).sql(", c.person_id, c.level, ");
+    let raw = ordered_uuid(raw, now).sql(", ").bind(alert.id).sql(", c.person_id, c.level, ");
     let raw = if alert.drill || bugs::has(Bug::WarnedTwice) {
         raw.either("CAST(NULL AS uuid)", "NULL")
     } else {
@@ -156,12 +155,9 @@ pub async fn add_corrections(
     range: Range,
     now: Timestamp,
 ) -> Result<u64, DbErr> {
-    let postgres = tx.get_database_backend() == DbBackend::Postgres;
-    let head = format!(
-        "INSERT INTO notice (id, alert_id, person_id, level, created_at, call_back) SELECT {}, ",
-        random_uuid(postgres)
-    );
-    let raw = Raw::new(tx, &head).bind(alert.id).sql(", n.person_id, n.level, ").bind(now);
+    let raw =
+        Raw::new(tx, "INSERT INTO notice (id, alert_id, person_id, level, created_at, call_back) SELECT ");
+    let raw = ordered_uuid(raw, now).sql(", ").bind(alert.id).sql(", n.person_id, n.level, ").bind(now);
     let raw = raw.sql(", false FROM notice n WHERE n.alert_id = ").bind(wrong);
     let raw = raw.sql(" AND n.person_id > ").bind(range.after).sql(" AND n.person_id <= ").bind(range.last);
     let raw = raw.sql(&format!(
@@ -184,7 +180,6 @@ pub async fn add_deliveries(
     if rungs.rows.is_empty() {
         return Ok(Vec::new());
     }
-    let postgres = tx.get_database_backend() == DbBackend::Postgres;
     let rows = rungs.rows.iter().map(|r| {
         vec![
             r.level.into(),
@@ -198,13 +193,14 @@ pub async fn add_deliveries(
     });
     let raw =
         Raw::new(tx, "WITH r (level, rung, kind, channel, template_key, state, due_at) AS (").rows(rows);
-    let raw = raw.sql(&format!(
+    let raw = raw.sql(
         ") INSERT INTO delivery (id, alert_id, notice_id, person_id, level, rung, rung_kind, channel, template_key, \
          variables, urgent, drill, state, due_at, expires_at, lease_until, tries, epoch, possible_duplicates, \
-         created_at, code, settled_at) \
-         SELECT {}, n.alert_id, n.id, n.person_id, n.level, r.rung, r.kind, r.channel, r.template_key, ",
-        random_uuid(postgres)
-    ));
+         created_at, code, settled_at) SELECT ",
+    );
+    let raw = ordered_uuid(raw, now);
+    let raw =
+        raw.sql(", n.alert_id, n.id, n.person_id, n.level, r.rung, r.kind, r.channel, r.template_key, ");
     let raw = variables(raw, rungs).sql(&format!(
         ", {}, {}, CASE WHEN p.id IS NULL THEN 'unreachable' ELSE r.state END, r.due_at, ",
         alert.urgent, alert.drill

@@ -4,9 +4,9 @@
 //! bound; only words of ours become text.
 
 use mashang_domain::delivery::DeliveryState;
+use mashang_domain::time::Timestamp;
 use sea_orm::sea_query::sea_value_to_json_value;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// A statement in the making.
@@ -69,27 +69,31 @@ impl Raw {
         self
     }
 
-    /// `WITH o (..) AS (..)`: rows as a table, columns with their types; there must be a row. On PostgreSQL they are one
-    /// value, so that the text is the same for however many: it is planned once a connection, not once a number of rows.
+    /// `WITH o (..) AS (..)`: rows as a table, columns with their types; there must be a row. On PostgreSQL each column is
+    /// one value, so that the text is the same for however many: it is planned once a connection, not once a number of rows.
+    /// The values are array literals, because the driver's arrays have no nulls.
     pub(crate) fn with_rows(
         self,
         columns: &[(&str, &str)],
         rows: impl IntoIterator<Item = Vec<Value>>,
     ) -> Self {
-        let listed = |of: fn(&(&str, &str)) -> String| columns.iter().map(of).collect::<Vec<_>>().join(", ");
-        let names = listed(|(name, _)| (*name).to_owned());
+        let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         if !self.is_postgres() {
             return self.sql(&format!("WITH o ({names}) AS (")).rows(rows).sql(") ");
         }
-        let object = |row: Vec<Value>| -> Json {
-            let fields = columns.iter().zip(&row);
-            fields.map(|((name, _), value)| ((*name).to_owned(), sea_value_to_json_value(value))).collect()
-        };
-        let rows: Vec<Json> = rows.into_iter().map(object).collect();
-        let typed = listed(|(name, kind)| format!("{name} {kind}"));
-        self.sql("WITH o AS (SELECT * FROM jsonb_to_recordset(")
-            .bind(Json::from(rows))
-            .sql(&format!(") AS r ({typed})) "))
+        let mut arrays = vec![String::from("{"); columns.len()];
+        for row in rows {
+            for (array, value) in arrays.iter_mut().zip(&row) {
+                element(array, value);
+            }
+        }
+        let mut raw = self.sql("WITH o AS (SELECT * FROM unnest(");
+        for (n, (mut array, (_, kind))) in arrays.into_iter().zip(columns).enumerate() {
+            array.push('}');
+            raw = raw.sql(if n > 0 { ", CAST(" } else { "CAST(" }).bind(array);
+            raw = raw.sql(&format!(" AS {kind}[])"));
+        }
+        raw.sql(&format!(") AS r ({names})) "))
     }
 
     pub(crate) fn done(self) -> Statement {
@@ -118,9 +122,47 @@ impl Raw {
     }
 }
 
+/// Adds an element to the text of a PostgreSQL array.
+fn element(array: &mut String, value: &Value) {
+    if !array.ends_with('{') {
+        array.push(',');
+    }
+    match sea_value_to_json_value(value) {
+        serde_json::Value::Null => array.push_str("NULL"),
+        serde_json::Value::String(text) => {
+            array.push('"');
+            for c in text.chars() {
+                if matches!(c, '"' | '\\') {
+                    array.push('\\');
+                }
+                array.push(c);
+            }
+            array.push('"');
+        }
+        other => array.push_str(&other.to_string()),
+    }
+}
+
 /// States as a list of quoted words: `'pending', 'sending'`.
 pub(crate) fn words(states: &[DeliveryState]) -> String {
     states.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ")
+}
+
+/// A UUID (version 7) made by the database, for the rows of one statement: they lie together in every index, those of later
+/// statements behind them.
+pub(crate) fn ordered_uuid(raw: Raw, now: Timestamp) -> Raw {
+    let millis = format!("{:012x}", now.millis().max(0) & 0xffff_ffff_ffff);
+    if raw.is_postgres() {
+        let (high, low) = millis.split_at(8);
+        raw.sql("CAST(")
+            .bind(format!("{high}-{low}-7"))
+            .sql(" || substr(CAST(gen_random_uuid() AS text), 16) AS uuid)")
+    } else {
+        raw.sql("unhex(").bind(format!("{millis}7")).sql(
+            " || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + abs(random() % 4), 1) \
+             || substr(hex(randomblob(2)), 2) || hex(randomblob(6)))",
+        )
+    }
 }
 
 /// A random UUID made by the database, for rows that it inserts by itself.

@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use mashang_domain::delivery::Outcome;
-use mashang_infra::store;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::further::Further;
 use super::judge::{judge, may_go_elsewhere, word};
 use super::record::record;
 use super::reroute::reroute;
 use super::{Judged, MARGIN};
+use crate::gateway::is_no_turn;
 use crate::plan::{Item, Plan, Planned, channel_word};
 use crate::service::Core;
 
 /// A call that waited longer for its turn asks once more whether it is still wanted.
 const LONG_WAIT: Duration = Duration::from_millis(300);
-/// How long outcomes wait for others of their claim: where every message is a call of its own, many are recorded at once.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long outcomes wait for others of their claim at most: where every message is a call of its own, many are recorded at
+/// once.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Sends every batch in a task of its own and records what has been judged in the meantime together. The tasks end with
 /// this future.
@@ -34,10 +36,8 @@ pub(super) async fn travel_all(core: &Arc<Core>, plan: Plan, deadline: Instant) 
     let mut recorded = 0;
     while let Some(first) = travelling.join_next().await {
         let mut judged = first.unwrap_or_default();
-        if !travelling.is_empty() {
-            tokio::time::sleep(GATHER).await;
-        }
-        while let Some(more) = travelling.try_join_next() {
+        let until = Instant::now() + GATHER;
+        while let Ok(Some(more)) = tokio::time::timeout_at(until, travelling.join_next()).await {
             judged.extend(more.unwrap_or_default());
         }
         recorded += record(core, judged).await;
@@ -92,17 +92,19 @@ async fn call(core: &Core, planned: &Planned, deadline: Instant) -> Vec<Option<O
         return vec![None; count];
     }
     let begun = Instant::now();
-    let sending = AssertUnwindSafe(road.gateway.send(&planned.batch)).catch_unwind();
+    let further = Further::new(core, planned, login, latest);
+    let sending = AssertUnwindSafe(road.gateway.send_in_turn(&planned.batch, &further)).catch_unwind();
     let mut outcomes = match tokio::time::timeout_at(deadline - MARGIN / 2, sending).await {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err(_)) => vec![Outcome::unknown("panic"); count],
         Err(_) => vec![Outcome::unknown("lease_ended"); count],
     };
     outcomes.resize(count, Outcome::unknown("no_outcome"));
-    let took = begun.elapsed();
-    road.observe(planned.batch.template.as_str(), &outcomes, took);
-    count_outcomes(road.name(), planned, &outcomes, took);
-    outcomes.into_iter().map(Some).collect()
+    let took = further.of_one(begun.elapsed());
+    let made: Vec<Outcome> = outcomes.iter().filter(|outcome| !is_no_turn(outcome)).cloned().collect();
+    road.observe(planned.batch.template.as_str(), &made, took);
+    count_outcomes(road.name(), planned, &made, took);
+    outcomes.into_iter().map(|outcome| Some(outcome).filter(|outcome| !is_no_turn(outcome))).collect()
 }
 
 /// Whether an alert of this batch was cancelled while it waited. What cannot be known is no reason to be silent.
@@ -110,8 +112,7 @@ async fn is_cancelled(core: &Core, planned: &Planned) -> bool {
     let mut alerts: Vec<_> = planned.items.iter().filter_map(|item| item.row.alert_id).collect();
     alerts.sort_unstable();
     alerts.dedup();
-    let found = store::alert::approvals(core.db.conn(), &alerts).await.unwrap_or_default();
-    found.iter().any(|alert| alert.cancelled)
+    core.standing.any_cancelled(core.db.conn(), &alerts).await.unwrap_or_default()
 }
 
 fn count_outcomes(gateway: &str, planned: &Planned, outcomes: &[Outcome], took: Duration) {

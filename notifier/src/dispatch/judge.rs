@@ -7,6 +7,7 @@ use mashang_domain::delivery::{Channel, DeliveryState, ErrorClass, Outcome};
 use mashang_infra::bugs::{self, Bug};
 use mashang_infra::store::delivery::Settled;
 
+use crate::gateway::ReceiptMatch;
 use crate::plan::{GATEWAYS_PAUSED, Item};
 use crate::service::Core;
 
@@ -42,6 +43,7 @@ pub(super) fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Ou
         due_at: now + 1,
         tries: row.tries,
         provider_id: None,
+        found_by_id: false,
         code: None,
         outcome: outcome.map_or("not_begun", word).to_owned(),
     };
@@ -59,6 +61,10 @@ pub(super) fn judge(core: &Core, item: &Item, gateway: &str, outcome: Option<&Ou
         Some(Outcome::Accepted { provider_id }) => {
             (settled.state, settled.tries) = (DeliveryState::Accepted, row.tries + 1);
             settled.provider_id = Some(provider_id.clone());
+            settled.found_by_id = core
+                .router
+                .by_name(gateway)
+                .is_some_and(|road| road.gateway.terms().receipt_match == ReceiptMatch::Reference);
         }
         Some(Outcome::Unknown { code }) => {
             let wait = core.reconcile().wait_for(row.channel == Channel::Voice, gateway);

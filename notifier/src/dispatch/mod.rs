@@ -8,6 +8,7 @@
 
 mod call;
 mod claim;
+mod further;
 mod judge;
 mod record;
 mod reroute;

@@ -1,6 +1,6 @@
 //! Outcomes, written many rows at once; the calls that wait for them; the figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use mashang_config::Rung;
@@ -18,6 +18,9 @@ use crate::service::Core;
 
 /// Pauses between tries to record outcomes: losing them would leave deliveries unknown.
 const RECORD_PAUSES_MS: [u64; 5] = [50, 200, 500, 1_000, 2_000];
+
+/// Outcomes of one statement.
+const PART: usize = 500;
 
 /// Records outcomes, again and again while the database is away, and answers how many deliveries changed.
 pub(super) async fn record(core: &Core, judged: Vec<Judged>) -> usize {
@@ -42,15 +45,21 @@ pub(super) async fn record(core: &Core, judged: Vec<Judged>) -> usize {
     }
 }
 
-async fn record_once(core: &Core, judged: &[Judged]) -> Result<Vec<Uuid>, DbErr> {
+async fn record_once(core: &Core, judged: &[Judged]) -> Result<HashSet<Uuid>, DbErr> {
     let now = core.clock.now();
-    let tx = core.db.begin_write().await?;
     let settled: Vec<Settled> = judged.iter().map(|j| j.settled.clone()).collect();
-    let mut changed = Vec::with_capacity(settled.len());
-    for part in settled.chunks(500) {
+    let calls = waiting_calls(core, judged, now);
+    if core.db.is_postgres() && calls.is_empty() && settled.len() <= PART {
+        // One statement is a transaction by itself there.
+        let changed = store::delivery::record(core.db.conn(), core.owner, &settled, now).await?;
+        return Ok(changed.into_iter().collect());
+    }
+    let tx = core.db.begin_write().await?;
+    let mut changed = HashSet::with_capacity(settled.len());
+    for part in settled.chunks(PART) {
         changed.extend(store::delivery::record(&*tx, core.owner, part, now).await?);
     }
-    for (due_at, messages) in waiting_calls(core, judged, now) {
+    for (due_at, messages) in calls {
         store::delivery::move_waiting_calls(&*tx, &messages, due_at).await?;
     }
     tx.commit().await?;
@@ -88,7 +97,7 @@ fn waiting_calls(core: &Core, judged: &[Judged], now: Timestamp) -> BTreeMap<Tim
     due
 }
 
-fn observe(core: &Core, judged: &[Judged], changed: &[Uuid]) {
+fn observe(core: &Core, judged: &[Judged], changed: &HashSet<Uuid>) {
     let now = core.clock.now();
     let mut failed = 0;
     for Judged { row, decided_at, settled } in judged.iter().filter(|j| changed.contains(&j.row.id)) {

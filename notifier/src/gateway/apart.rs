@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use mashang_domain::delivery::{ErrorClass, Outcome};
 
-use super::Recipient;
+use super::turns::no_turn;
+use super::{Recipient, Turns};
 
 /// The code of those who were not tried.
 const STOPPED: &str = "split_stopped";
@@ -19,12 +20,21 @@ pub(super) trait SendOne: Sync {
     async fn send_one(&self, template: &str, recipient: &Recipient) -> Outcome;
 }
 
-/// One call per recipient, for a call that was refused as a whole because of one of its numbers. It stops at an answer
-/// that is not about the number: the rest would meet the same and is left for the next try.
-pub(super) async fn singly(gateway: &impl SendOne, template: &str, recipients: &[Recipient]) -> Vec<Outcome> {
+/// One call per recipient, each in its turn, for a call that was refused as a whole because of one of its numbers. It stops at
+/// an answer that is not about the number: the rest would meet the same and is left for the next try.
+pub(super) async fn singly(
+    gateway: &impl SendOne,
+    template: &str,
+    recipients: &[Recipient],
+    turns: &dyn Turns,
+) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(recipients.len());
     let mut left = None;
     for recipient in recipients {
+        if !turns.next().await {
+            left = Some(no_turn());
+            break;
+        }
         let outcome = gateway.send_one(template, recipient).await;
         let go_on = matches!(outcome, Outcome::Accepted { .. }) || outcome.is_about_the_number();
         if !go_on {
@@ -57,6 +67,7 @@ mod tests {
     use mashang_domain::person::Phone;
 
     use super::*;
+    use crate::gateway::{AtOnce, is_no_turn};
 
     /// Answers in this order, and must not be asked for more.
     struct Script(Mutex<Vec<Outcome>>);
@@ -68,7 +79,24 @@ mod tests {
         }
     }
 
+    /// So many turns, and none after them.
+    struct Turn(Mutex<usize>);
+
+    #[async_trait]
+    impl Turns for Turn {
+        async fn next(&self) -> bool {
+            let mut left = self.0.lock().expect("lock");
+            let any = *left > 0;
+            *left = left.saturating_sub(1);
+            any
+        }
+    }
+
     async fn outcomes(of: &[Outcome], people: usize) -> Vec<Outcome> {
+        outcomes_in(of, people, &AtOnce).await
+    }
+
+    async fn outcomes_in(of: &[Outcome], people: usize, turns: &dyn Turns) -> Vec<Outcome> {
         let recipient = |n: usize| Recipient {
             to: Phone::parse(&format!("1380013{n:04}")).expect("parses").into(),
             reference: format!("r{n}"),
@@ -76,7 +104,7 @@ mod tests {
             text: String::new(),
         };
         let recipients: Vec<Recipient> = (0..people).map(recipient).collect();
-        singly(&Script(Mutex::new(of.to_vec())), "template", &recipients).await
+        singly(&Script(Mutex::new(of.to_vec())), "template", &recipients, turns).await
     }
 
     fn accepted() -> Outcome {
@@ -110,5 +138,11 @@ mod tests {
     async fn after_a_lost_answer_the_rest_is_certainly_not_sent() {
         let got = outcomes(&[Outcome::unknown("timeout")], 2).await;
         assert_eq!(got, [Outcome::unknown("timeout"), Outcome::rejected(ErrorClass::Retry, STOPPED)]);
+    }
+    #[tokio::test]
+    async fn each_call_takes_a_turn_and_who_gets_none_was_never_handed_over() {
+        let got = outcomes_in(&[accepted(), accepted()], 4, &Turn(Mutex::new(2))).await;
+        assert_eq!(got[..2], [accepted(), accepted()]);
+        assert!(got[2..].iter().all(is_no_turn), "{got:?}");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The dispatcher hands a gateway a [`Batch`] of people who get the same template and reads back one [`Outcome`] for each.
 //! A gateway signs, sends once, and translates; it never retries, sleeps or logs: that is the dispatcher's, who knows the
-//! queue. Each provider has one file; [`registry::build`] makes them from the settings.
+//! queue, and who gives [`Turns`] to those that need several calls. Each provider has one file; [`registry::build`] makes them from the settings.
 
 mod account;
 pub mod aliyun;
@@ -20,6 +20,7 @@ pub mod registry;
 mod site;
 pub mod tencent;
 mod terms;
+mod turns;
 pub mod twilio;
 pub mod webhook;
 
@@ -34,6 +35,8 @@ pub use log::LogGateway;
 pub use registry::{BuildError, build};
 pub use site::{Now, Site, machine_time};
 pub use terms::{ReceiptMatch, Terms};
+pub(crate) use turns::is_no_turn;
+pub use turns::{AtOnce, Turns};
 
 /// One provider account on one channel.
 #[async_trait]
@@ -57,6 +60,12 @@ pub trait Gateway: Send + Sync {
 
     /// Sends, once, and says what came of it: one outcome per recipient, in their order.
     async fn send(&self, batch: &Batch) -> Vec<Outcome>;
+
+    /// As [`Gateway::send`], for those whose hand-over may take several calls: each beyond the first waits for its turn, and
+    /// who gets none is as if never handed over.
+    async fn send_in_turn(&self, batch: &Batch, _turns: &dyn Turns) -> Vec<Outcome> {
+        self.send(batch).await
+    }
 
     /// The provider as one that can be asked what became of a message; `None` where it cannot.
     fn as_answering(&self) -> Option<&dyn Answering> {

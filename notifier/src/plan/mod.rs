@@ -101,6 +101,7 @@ fn ended(row: &delivery::Model, state: DeliveryState, code: &str) -> Box<Settled
         due_at: row.due_at,
         tries: row.tries,
         provider_id: None,
+        found_by_id: false,
         code: Some(code.to_owned()),
         outcome: code.to_owned(),
     })

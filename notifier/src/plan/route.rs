@@ -152,3 +152,137 @@ fn planned(road: Arc<Road>, items: Vec<Item>) -> Planned {
     let attempts = items.iter().zip(sent).map(attempt).collect();
     Planned { road, batch, items, attempts, _berth: None, berths: Arc::default(), all_the_same: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mashang_config::Settings;
+    use mashang_domain::delivery::{Channel, Outcome, RungKind};
+    use mashang_domain::person::Phone;
+    use mashang_domain::time::Timestamp;
+    use mashang_entity::delivery;
+    use mashang_infra::keys::{KeyFileSecrets, KeyRing};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::gateway::{Gateway, LogGateway, Recipient};
+    use crate::health::FAILURES;
+    use crate::router::{Bounds, Router};
+
+    const NOW: Timestamp = Timestamp(1_581_480_000_000);
+
+    fn settings() -> Settings {
+        mashang_config::load_with(None, Vec::new()).expect("the defaults")
+    }
+
+    fn keys() -> KeyRing {
+        let folder = tempfile::tempdir().expect("a folder");
+        KeyRing::from_secrets(&KeyFileSecrets::create(&folder.path().join("keys.toml")).expect("made"))
+    }
+
+    /// Gateways of one task each, at most.
+    fn router(names: &[&str]) -> Router {
+        let now: crate::gateway::Now = Arc::new(|| NOW);
+        let gateway = |name: &&str| -> Arc<dyn Gateway> {
+            let table = serde_json::json!({ "name": name, "kind": "log" });
+            let table = serde_json::from_value(table).expect("a table");
+            Arc::new(LogGateway::new(&table, Channel::Sms, Arc::clone(&now)).expect("made"))
+        };
+        let bounds = Bounds { longest: Duration::from_secs(4), workers: 2 };
+        Router::new(names.iter().map(gateway).collect(), &[], bounds)
+    }
+
+    fn item(n: usize, kind: RungKind) -> Item {
+        let template = if kind == RungKind::Login { "login" } else { "alert_1" };
+        let row = delivery::Model {
+            id: Uuid::from_u128(n as u128),
+            alert_id: None,
+            notice_id: None,
+            login_id: None,
+            person_id: None,
+            staff_id: None,
+            level: 1,
+            rung: 0,
+            rung_kind: kind,
+            channel: Channel::Sms,
+            template_key: template.to_owned(),
+            variables: serde_json::json!({}),
+            urgent: false,
+            drill: false,
+            state: DeliveryState::Sending,
+            due_at: NOW,
+            expires_at: NOW + HOUR,
+            tries: 0,
+            epoch: 1,
+            lease_owner: None,
+            lease_until: None,
+            gateway: None,
+            provider_id: None,
+            code: None,
+            possible_duplicates: 0,
+            created_at: NOW,
+            accepted_at: None,
+            settled_at: None,
+        };
+        let recipient = Recipient {
+            to: Phone::parse(&format!("154{n:08}")).expect("parses").into(),
+            reference: format!("r{n}"),
+            variables: Vec::new(),
+            text: String::new(),
+        };
+        Item {
+            row,
+            recipient,
+            decided_at: None,
+            tried: Vec::new(),
+            pinned: None,
+            capped: Vec::new(),
+            free_at: None,
+        }
+    }
+
+    fn shut(road: &Road) {
+        for _ in 0..FAILURES {
+            road.observe("alert_1", &[Outcome::unknown("timeout")], Duration::ZERO);
+        }
+    }
+
+    /// Why messages wait, and for how many milliseconds.
+    type Waits = Vec<(String, i64)>;
+    /// Gateways, and the messages that their calls carry.
+    type Calls = Vec<(String, usize)>;
+
+    /// What three warnings and a login code come to.
+    fn routed(router: &Router) -> (Waits, Calls) {
+        let (settings, keys) = (settings(), keys());
+        let planner = Planner { settings: &settings, keys: &keys, router, now: NOW };
+        let items = [RungKind::Sms, RungKind::Sms, RungKind::Sms, RungKind::Login];
+        let items = items.into_iter().enumerate().map(|(n, kind)| item(n, kind)).collect();
+        let plan = planner.route(items, &Arc::default());
+        let waits = plan.settled.into_iter().map(|s| (s.code.unwrap_or_default(), s.due_at - NOW)).collect();
+        let calls = plan.batches.iter().map(|b| (b.road.name().to_owned(), b.items.len())).collect();
+        (waits, calls)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_wait_for_the_full_gateway_and_not_for_the_shut_one() {
+        let full = i64::try_from(FULL_PAUSE.as_millis()).expect("fits");
+        let router = router(&["a", "b"]);
+        let (a, b) = (&router.roads()[0], &router.roads()[1]);
+        shut(a);
+        let (waits, calls) = routed(&router);
+        assert_eq!((waits, calls), (vec![], vec![("b".to_owned(), 1), ("b".to_owned(), 3)]));
+        // Calls that wait for their turn keep their tasks in: one that is at its limit is full.
+        let berth = b.walls.enter();
+        let (waits, calls) = routed(&router);
+        assert_eq!(waits, vec![(GATEWAYS_FULL.to_owned(), full); 3], "ten seconds for the shut one");
+        assert_eq!(calls, [("b".to_owned(), 1)], "a login code needs no place");
+        drop(berth);
+        assert_eq!(routed(&router).0, vec![]);
+        shut(b);
+        let (waits, _) = routed(&router);
+        assert!(waits.iter().all(|(code, wait)| code == GATEWAYS_SHUT && *wait > full), "{waits:?}");
+        assert_eq!(waits.len(), 3);
+    }
+}

@@ -2,14 +2,14 @@
 
 use mashang_tests::fake_provider::FakeProvider;
 use mashang_tests::process::command;
-use mashang_tests::search::Search;
 use serde_json::Value;
 
-use super::rules::{counters, ended, nobody_else, nobody_missing, once};
+use super::rules::{ended, nobody_else, nobody_missing, once};
 use super::stage::Dispatch;
 use super::told::Told;
 use crate::report::Report;
 use crate::stage::panics_in;
+use crate::world::World;
 
 /// What a scenario's fault leaves behind.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,8 +22,8 @@ pub struct Expected {
 
 impl Dispatch {
     /// Compares everything; one line an invariant. What was in doubt has been cleared up.
-    pub async fn check(self, expected: Expected) -> anyhow::Result<Report> {
-        let Self { apis, notifiers, providers, outbreak, keys, folder, rungs, .. } = &self;
+    pub async fn check(self, world: &World, expected: Expected) -> anyhow::Result<Report> {
+        let Self { apis, notifiers, providers, outbreak, keys, .. } = &self;
         let accepted = providers.iter().flat_map(FakeProvider::accepted).collect();
         let told = Told::read(self.db(), keys, &outbreak.exposed, accepted).await?;
         let mut report = Report { broken: self.report.broken };
@@ -33,12 +33,10 @@ impl Dispatch {
         nobody_else(&mut report, &told, &outbreak.exposed);
         // Time may have moved on past any session.
         let shown: Value = outbreak.approver(apis[0].port).await?.get(&outbreak.alert).await.json();
-        counters(&mut report, &told, &shown, rungs * outbreak.exposed.len());
+        self.counters(world, &mut report, &told, &shown).await?;
         self.audited(&mut report).await?;
         self.halves(&mut report).await?;
-        let found = Search::new(&outbreak.exposed).below(folder);
-        let figure = format!("{} numbers in logs and settings", found.len());
-        report.line("I10", "no number is written down", figure, found.is_empty());
+        self.nowhere(world, &mut report).await?;
         let mut ready = 0;
         for notifier in notifiers {
             ready += usize::from(notifier.ready(std::time::Duration::from_secs(10)).await.is_ok());

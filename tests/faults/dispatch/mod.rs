@@ -1,8 +1,11 @@
 //! What the scenarios of dispatch have in common: an alert that waits for its approval, notifiers, providers, one checker.
 
 mod checker;
+mod counters;
 mod gates;
+mod metrics;
 mod notifier;
+mod nowhere;
 mod outbreak;
 mod progress;
 mod rules;

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use mashang_tests::port::free_port;
 use mashang_tests::process::Process;
 
-use crate::api::{cpu_seconds, ready};
+use crate::api::{cpu_seconds, ready, temporary};
+use crate::dispatch::metrics::Metrics;
 use crate::wire::get;
 
 /// How long a start may take.
@@ -19,6 +20,8 @@ pub struct Notifier {
     config: PathBuf,
     pub log: PathBuf,
     pub port: u16,
+    /// How often it was started: the counters of a life end with it.
+    pub lives: u32,
 }
 
 impl Notifier {
@@ -27,20 +30,21 @@ impl Notifier {
         let port = free_port()?;
         let log = config.with_file_name(format!("{name}.log"));
         let process = launch(config, port, &log)?;
-        let mut notifier = Self { process, config: config.to_owned(), log, port };
+        let mut notifier = Self { process, config: config.to_owned(), log, port, lives: 1 };
         notifier.listening().await?;
         Ok(notifier)
     }
 
     /// Starts it again, after it ended or was killed.
     pub async fn again(&mut self) -> anyhow::Result<()> {
-        self.process = launch(&self.config, self.port, &self.log)?;
+        self.begin_again()?;
         self.listening().await
     }
 
     /// As [`Notifier::again`], without waiting.
     pub fn begin_again(&mut self) -> anyhow::Result<()> {
         self.process = launch(&self.config, self.port, &self.log)?;
+        self.lives += 1;
         Ok(())
     }
 
@@ -86,18 +90,14 @@ impl Notifier {
         ready(self.port, patience, &self.log).await
     }
 
-    /// The sum of a counter over its labels, of this life of the process.
-    pub async fn counted(&self, counter: &str, label: &str) -> anyhow::Result<f64> {
-        let answer = get(self.port, "/metrics", Duration::from_secs(5)).await?;
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let of_it = |line: &&str| line.starts_with(&format!("{counter}{{")) && line.contains(label);
-        let value = |line: &str| line.rsplit(' ').next().and_then(|n| n.parse::<f64>().ok());
-        Ok(text.lines().filter(of_it).filter_map(value).sum())
+    /// What it says at `/metrics`, of this life of the process.
+    pub async fn metrics(&self) -> anyhow::Result<Metrics> {
+        Metrics::of(self.port).await
     }
 }
 
 fn launch(config: &Path, port: u16, log: &Path) -> anyhow::Result<Process> {
-    let env = [("MASHANG__NOTIFIER__LISTEN".to_owned(), format!("127.0.0.1:{port}"))];
+    let env = [("MASHANG__NOTIFIER__LISTEN".to_owned(), format!("127.0.0.1:{port}")), temporary(config)?];
     let args = ["--config", config.to_str().context("a path in UTF-8")?, "serve"];
     Process::start("mashang-notifier", &args, &env, log)
 }

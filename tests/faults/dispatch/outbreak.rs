@@ -28,6 +28,8 @@ const OTHERS: usize = 200;
 pub struct Outbreak {
     /// Numbers as people write them, eleven digits.
     pub exposed: Vec<String>,
+    /// Those of the exposed, of who is ill, and of the others.
+    pub numbers: Vec<String>,
     /// `/alerts/{id}`.
     pub alert: String,
     pub trace_sha256: String,
@@ -45,7 +47,7 @@ impl Outbreak {
             add_staff(&config, role)?;
         }
         let mut api = Api::start(&config, "outbreak", Vec::new())?;
-        let made = Self::of_api(&api, &venue, if world.short { 800 } else { 3_000 }).await;
+        let made = Self::of_api(&api, &venue, if world.short { 800 } else { 5_000 }).await;
         // Nobody may be connected to a template.
         api.signal("TERM");
         ensure!(api.wait(Duration::from_secs(20)).is_some(), "the api of the template does not end");
@@ -77,7 +79,13 @@ impl Outbreak {
         let alert = format!("/alerts/{}", draft["id"].as_str().context("an alert")?);
         posted(&official, &format!("{alert}/submission"), json!({})).await?;
         let trace_sha256 = trace["sha256"].as_str().context("a digest")?.to_owned();
-        Ok(Self { exposed, alert, trace_sha256 })
+        let numbers = (0..=people + OTHERS).map(phone).collect();
+        Ok(Self { exposed, numbers, alert, trace_sha256 })
+    }
+
+    /// A number like the others', that nobody has.
+    pub fn mark() -> String {
+        phone(99_999)
     }
 
     /// The one who may approve, signed in at the api on this port.

@@ -76,7 +76,11 @@ impl Dispatch {
             provider.weather(Weather::default());
         }
         let doubt = self.standing().await?.in_doubt;
-        for step in [ASK_AFTER, RECONCILE] {
+        // What was lost long ago may not be moved past the second wait, in which its provider is asked once more.
+        let half = RECONCILE / 2;
+        let long = wall() - self.approved_at > i64::try_from(half.as_millis())?;
+        let steps: &[Duration] = if long { &[ASK_AFTER, half, half] } else { &[ASK_AFTER, RECONCILE] };
+        for step in steps {
             if self.standing().await?.in_doubt > 0 {
                 self.clock.advance(i64::try_from(step.as_millis())?).await;
                 self.asked().await?;

@@ -29,7 +29,7 @@ pub const LEASE: Duration = Duration::from_secs(5);
 pub const TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const SWEEP: Duration = Duration::from_millis(500);
 /// How long a lost answer is waited for before its message is sent once more.
-pub const RECONCILE: Duration = Duration::from_secs(90);
+pub const RECONCILE: Duration = Duration::from_secs(300);
 /// What a scenario wants to be set up.
 pub struct Wanted<'a> {
     pub apis: usize,
@@ -79,12 +79,15 @@ pub struct Dispatch {
     /// When it was approved and when it was drained, by this machine's clock.
     pub approved_at: Timestamp,
     pub drained_at: Timestamp,
+    /// When the stage was set, by this machine's clock, and how often PostgreSQL had been started until then.
+    pub set_at: Timestamp,
+    pub postgres_starts: u32,
     db: DatabaseConnection,
 }
 
 impl Dispatch {
     pub async fn set(world: &mut World, name: Name, wanted: Wanted<'_>) -> anyhow::Result<Self> {
-        let outbreak = world.outbreak().await?;
+        let (set_at, outbreak) = (wall(), world.outbreak().await?);
         let report = if wanted.control { Report::unheard() } else { Report::begin(&name, world.seed) };
         let folder = world.folder()?;
         let database = world.copy_of(TEMPLATE)?;
@@ -127,6 +130,8 @@ impl Dispatch {
             rungs,
             approved_at: Timestamp(0),
             drained_at: Timestamp(0),
+            set_at,
+            postgres_starts: world.postgres.starts,
             db,
         };
         for _ in 0..wanted.notifiers {
@@ -147,14 +152,14 @@ impl Dispatch {
         &self.providers[0]
     }
 
-    /// What providers do to nearly every tenth call on ordinary days.
+    /// What providers do to every eighth call on bad days.
     pub fn rough(&self, seed: u64) {
         self.provider().weather(Weather {
             seed,
             latency: Duration::from_millis(20),
             lost: 30,
             late: 10,
-            errors: 40,
+            errors: 80,
             ..Weather::default()
         });
     }

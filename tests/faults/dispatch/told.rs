@@ -65,6 +65,11 @@ impl Told {
         self.messages.get(phone).map_or(0, |all| all.iter().filter(|m| is_call(m) == voice).count())
     }
 
+    /// Messages that were sent once more because an answer was lost.
+    pub(super) fn resent(&self) -> i64 {
+        self.deliveries.iter().map(|d| i64::from(d.possible_duplicates)).sum()
+    }
+
     pub(super) fn in_state(&self, of: impl Fn(DeliveryState) -> bool) -> usize {
         self.deliveries.iter().filter(|d| of(d.state)).count()
     }

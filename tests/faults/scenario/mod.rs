@@ -67,7 +67,7 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     "overload", "open-loop steps up to twice the capacity (L-4)", BOTH, SERVICE, overload::steps;
     "dispatch-kill", "an alert goes out while its notifiers are killed, every 1.2 s (F-02)", SERVICE, SERVICE, dispatch::process::kill;
     "dispatch-drain", "SIGTERM to a notifier with a hundred calls in flight (F-04)", SERVICE, NONE, dispatch::process::drain;
-    "dispatch-pause", "a notifier stands still, for longer than its lease (F-24)", SERVICE, NONE, dispatch::process::pause;
+    "dispatch-pause", "a notifier stands still, for as long as its lease and for a minute (F-24)", SERVICE, NONE, dispatch::process::pause;
     "dispatch-redis-loss", "Redis loses everything three times while an alert goes out (F-05)", SERVICE, SERVICE, dispatch::queue::lost;
     "dispatch-redis-absent", "notifiers and an approved alert are there before Redis (F-06)", SERVICE, NONE, dispatch::queue::absent;
     "dispatch-redis-pause", "Redis stands still for 10 s while an alert goes out (F-07)", SERVICE, NONE, dispatch::queue::pause;
@@ -77,15 +77,15 @@ pub const SCENARIOS: &[Scenario] = scenarios! {
     "dispatch-commit", "notifiers' connections cut at COMMIT: after it was carried out, and before (F-13)", SERVICE, NONE, dispatch::database::commit;
     "dispatch-blackhole", "all of the notifiers' connections fall silent for ever (F-14)", SERVICE, NONE, dispatch::database::black_hole;
     "dispatch-slow-gateway", "one of two providers takes 5 s for every call (F-17)", SERVICE, NONE, dispatch::provider::slow;
-    "dispatch-errors", "the provider answers 500 to everything for 12 s (F-18)", SERVICE, NONE, dispatch::provider::errors;
+    "dispatch-errors", "the provider answers 500 to everything for a minute (F-18)", SERVICE, NONE, dispatch::provider::errors;
     "dispatch-throttle", "the provider wants fewer calls, and some numbers have had enough for today (F-19)", SERVICE, NONE, dispatch::provider::throttle;
-    "dispatch-lost-answers", "all answers of a provider that can be asked are lost for some seconds (F-20)", SERVICE, SERVICE, dispatch::answers::lost;
+    "dispatch-lost-answers", "all answers of a provider that can be asked are lost for half a minute (F-20)", SERVICE, SERVICE, dispatch::answers::lost;
     "dispatch-lost-blind", "the same at a provider that cannot be asked (F-20)", SERVICE, NONE, dispatch::answers::lost_blind;
     "dispatch-receipts", "receipts lost, doubled, reordered, late, contradictory (F-21)", SERVICE, NONE, dispatch::answers::receipts;
     "dispatch-lag", "a provider finds its messages only after 20 s; two windows of reconciliation (F-22)", SERVICE, NONE, dispatch::answers::lag;
     "dispatch-duplicates", "one approval posted fifty times at once, at two apis (F-25)", SERVICE, NONE, dispatch::many::duplicates;
-    "dispatch-many", "four notifiers share an alert; rolling restart (F-26)", SERVICE, NONE, dispatch::many::many;
+    "dispatch-many", "two, four and eight notifiers share an alert; rolling restart (F-26)", SERVICE, NONE, dispatch::many::many;
     "dispatch-ticks", "two notifiers want every tick of a job, while they are killed (F-27)", SERVICE, NONE, dispatch::many::ticks;
     "dispatch-poison", "what nobody can read: in the stream, in the outbox, among people and deliveries (F-28)", SERVICE, NONE, dispatch::poison::poison;
-    "dispatch-chaos", "a fault by chance every 5 s while an alert goes out (F-38)", SERVICE, NONE, dispatch::chaos::chaos;
+    "dispatch-chaos", "a fault by chance every 5 s for ten minutes while an alert goes out (F-38)", SERVICE, NONE, dispatch::chaos::chaos;
 };

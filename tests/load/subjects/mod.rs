@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod footprint;
+mod health;
 mod import;
 mod posters;
 mod scan;
@@ -26,6 +27,8 @@ pub enum Subject {
     Import,
     /// An alert to many people, beside BullMQ, apalis and Celery.
     Dispatch,
+    /// Health codes at gates and on phones, declarations, codes read offline.
+    Health,
     /// QR codes, posters, and an archive of them.
     Posters,
     /// Start-up time, memory at rest, size of the binaries.
@@ -45,6 +48,7 @@ impl Subject {
             Subject::Trace => trace::run(ctx).await,
             Subject::Import => import::run(ctx).await,
             Subject::Dispatch => dispatch::run(ctx).await,
+            Subject::Health => health::run(ctx).await,
             Subject::Posters => posters::run(ctx).await,
             Subject::Footprint => footprint::run(ctx).await,
         }

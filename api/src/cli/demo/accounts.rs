@@ -22,6 +22,7 @@ pub(super) const ACCOUNTS: [(&str, Role, &str); 5] = [
 pub(super) struct Staff {
     pub(super) official: Client,
     pub(super) approver: Client,
+    pub(super) guard: Client,
 }
 
 pub(super) async fn appoint(stage: &Stage) -> anyhow::Result<Staff> {
@@ -42,6 +43,7 @@ pub(super) async fn appoint(stage: &Stage) -> anyhow::Result<Staff> {
     Ok(Staff {
         official: log_in(stage, "official.chen").await?,
         approver: log_in(stage, "approver.li").await?,
+        guard: log_in(stage, "guard.zhao").await?,
     })
 }
 

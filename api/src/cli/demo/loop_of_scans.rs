@@ -52,7 +52,7 @@ pub(super) async fn play(stage: &Stage, staff: &Staff, world: &World) -> anyhow:
 }
 
 /// Signs a phone in: asks for a code, reads it on the phone, trades it for a session.
-async fn sign_in(stage: &Stage, phone: &str) -> anyhow::Result<Client> {
+pub(super) async fn sign_in(stage: &Stage, phone: &str) -> anyhow::Result<Client> {
     let client = stage.client();
     let asked = client.post("/auth/codes", json!({ "phone": phone })).await?;
     let code = stage.phones.code_on(phone).await?;

@@ -2,12 +2,13 @@
 //!
 //! A small city is made (or check-ins are read from a file), citizens sign in by codes that arrive on simulated phones,
 //! venues get their posters, scans are recorded, a case is reported, the trace finds who was there then and after, a
-//! second official approves, and everybody who was met is warned once. Everything but the phones is the product itself:
+//! second official approves, everybody who was met is warned once, and their health codes say so at a gate. Everything but the phones is the product itself:
 //! every step goes through HTTP, and messages go through the signed webhook gateway to the phones and back as receipts.
 
 mod accounts;
 mod choose;
 mod city;
+mod health;
 mod loop_of_alert;
 mod loop_of_scans;
 mod phones;
@@ -88,7 +89,8 @@ async fn play(stage: &Stage, data: Option<&Path>) -> anyhow::Result<()> {
         None => city::made(stage.app.clock.now()),
     };
     let scene = loop_of_scans::play(stage, &staff, &world).await?;
-    loop_of_alert::play(stage, &staff, &world, &scene).await
+    loop_of_alert::play(stage, &staff, &world, &scene).await?;
+    if world.is_made() { health::play(stage, &staff, &scene).await } else { Ok(()) }
 }
 
 /// An empty folder for the demo: only files that a demo makes are removed.

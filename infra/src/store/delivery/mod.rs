@@ -25,10 +25,10 @@ pub use receipt::{Match, ReceiptRow, Received, Took, apply_receipts, took};
 pub use record::{Settled, change_gateway, move_waiting_calls, record};
 pub use sent::{SentTo, sent_to};
 pub use sweep::{
-    Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, pause_calls, resolve_unknown,
-    settle_calls, settle_without_receipt, take_due,
+    Backlog, Due, Lost, Reconcile, Resolved, backlog, end_lost_leases, expire, give_back, pause_calls,
+    resolve_unknown, settle_calls, settle_without_receipt, take_due,
 };
-pub use tally::{Tally, tally};
+pub use tally::{Standing, Tally, standing, tally};
 
 use mashang_domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, DbErr};

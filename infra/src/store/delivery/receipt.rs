@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::move_waiting_calls;
+use super::sent::one_by_one;
 use crate::bugs::{self, Bug};
 use crate::store::statement::{Raw, words};
 
@@ -133,9 +134,10 @@ async fn find(tx: &impl ConnectionTrait, receipts: &[ReceiptRow]) -> Result<BTre
             (r.by == Match::WithPhone).into(),
         ]
     });
-    let raw = Raw::new(tx, "WITH r (n, gateway, provider_id, reference, phone, by_phone) AS (").rows(rows).sql(
-        ") SELECT r.n, t.reference, t.delivery_id, t.epoch = d.epoch AS is_current FROM r JOIN attempt t \
-         ON t.provider_id = r.provider_id OR t.reference = r.reference OR (r.by_phone AND t.batch = r.reference AND t.batch <> t.reference) \
+    let raw = Raw::new(tx, "WITH r (n, gateway, provider_id, reference, phone, by_phone) AS (").rows(rows);
+    let raw = candidates(raw.sql("), hit (n, reference) AS (")).sql(
+        ") SELECT r.n, t.reference, t.delivery_id, t.epoch = d.epoch AS is_current FROM hit JOIN r ON r.n = hit.n \
+         JOIN attempt t ON t.reference = hit.reference \
          JOIN delivery d ON d.id = t.delivery_id LEFT JOIN person p ON p.id = d.person_id \
          LEFT JOIN login_code l ON l.id = d.login_id WHERE t.gateway = r.gateway AND CASE WHEN r.by_phone \
          THEN r.phone IS NOT NULL AND COALESCE(p.phone_hash, l.phone_hash) = r.phone \
@@ -144,6 +146,27 @@ async fn find(tx: &impl ConnectionTrait, receipts: &[ReceiptRow]) -> Result<BTre
     );
     // The newest attempt wins when several match: it comes last.
     tx.query_all_raw(raw.done()).await?.iter().map(found).collect()
+}
+
+/// The attempts that receipts `r` may speak of. No index knows the provider's ids or the references of calls, so that an
+/// outcome changes no index of `attempt`: with a number, what went to it is looked at; without, the attempt's own reference,
+/// or the provider's id, which the delivery has where receipts may name nothing else.
+fn candidates(raw: Raw) -> Raw {
+    const THE_SAME: &str = " WHERE r.by_phone AND (t.provider_id = r.provider_id OR t.reference = r.reference OR t.batch = r.reference)";
+    const EACH: &str = " UNION ALL SELECT r.n, t.reference FROM r";
+    let raw = raw.sql("SELECT r.n, t.reference FROM r");
+    let raw = one_by_one(raw, "p", "person", "p.phone_hash = r.phone");
+    let raw = one_by_one(raw, "n", "notice", "n.person_id = p.id");
+    let raw = one_by_one(raw, "d", "delivery", "d.notice_id = n.id");
+    let raw = one_by_one(raw, "t", "attempt", "t.delivery_id = d.id").sql(THE_SAME).sql(EACH);
+    let raw = one_by_one(raw, "l", "login_code", "l.phone_hash = r.phone");
+    let raw = one_by_one(raw, "d", "delivery", "d.login_id = l.id");
+    let raw = one_by_one(raw, "t", "attempt", "t.delivery_id = d.id").sql(THE_SAME).sql(EACH);
+    let raw =
+        one_by_one(raw, "t", "attempt", "t.reference = r.reference").sql(" WHERE NOT r.by_phone").sql(EACH);
+    let raw = one_by_one(raw, "d", "delivery", "d.provider_id = r.provider_id");
+    let raw = one_by_one(raw, "t", "attempt", "t.delivery_id = d.id");
+    raw.sql(" WHERE NOT r.by_phone AND t.provider_id = r.provider_id")
 }
 
 fn found(row: &QueryResult) -> Result<(usize, Found), DbErr> {

@@ -2,7 +2,7 @@
 
 use mashang_domain::delivery::DeliveryState;
 use mashang_domain::time::Timestamp;
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 use uuid::Uuid;
 
 use super::claim::{NewAttempt, write_attempts};
@@ -23,6 +23,8 @@ pub struct Settled {
     pub due_at: Timestamp,
     pub tries: i32,
     pub provider_id: Option<String>,
+    /// Whether a receipt may name nothing but the provider's id.
+    pub found_by_id: bool,
     /// The provider's own word, or ours.
     pub code: Option<String>,
     /// The word of the attempt: `accepted`, `unknown`, `not_begun` or the class of the refusal.
@@ -36,8 +38,11 @@ const OUTCOME: &[(&str, &str)] = &[
     ("state", "text"),
     ("due_at", "int8"),
     ("tries", "int4"),
-    ("provider_id", "text"),
+    ("found_by", "text"),
     ("code", "text"),
+    ("reference", "text"),
+    ("outcome", "text"),
+    ("provider_id", "text"),
 ];
 
 /// Writes outcomes and answers which deliveries they changed: those that are still claimed by `owner` in this epoch, and
@@ -51,7 +56,11 @@ pub async fn record(
     if settled.is_empty() {
         return Ok(Vec::new());
     }
-    close_attempts(tx, settled, now).await?;
+    // A receipt takes attempts before deliveries as well: the other way round, both could wait for each other.
+    let postgres = tx.get_database_backend() == DbBackend::Postgres;
+    if !postgres {
+        close_attempts(tx, settled, now).await?;
+    }
     let rows = settled.iter().map(|s| {
         vec![
             s.id.into(),
@@ -60,14 +69,18 @@ pub async fn record(
             s.state.as_str().into(),
             s.due_at.into(),
             s.tries.into(),
-            s.provider_id.clone().into(),
+            s.provider_id.clone().filter(|_| s.found_by_id).into(),
             s.code.clone().into(),
+            s.reference.clone().into(),
+            s.outcome.as_str().into(),
+            s.provider_id.clone().into(),
         ]
     });
     let raw = Raw::new(tx, "").with_rows(OUTCOME, rows);
+    let raw = if postgres { closed(raw.sql(", closed AS ("), now).sql(" RETURNING 1) ") } else { raw };
     let raw = raw.sql(
         "UPDATE delivery SET state = o.state, due_at = o.due_at, tries = o.tries, gateway = o.gateway, \
-         provider_id = o.provider_id, code = o.code, lease_owner = NULL, lease_until = NULL, \
+         provider_id = COALESCE(o.found_by, delivery.provider_id), code = o.code, lease_owner = NULL, lease_until = NULL, \
          accepted_at = CASE o.state WHEN 'accepted' THEN ",
     );
     let raw = raw.bind(now).sql(
@@ -80,6 +93,7 @@ pub async fn record(
         .bind(owner)
         .sql(" OR delivery.state IN ('unknown', 'pending') AND o.state = 'accepted')")
         .sql(if bugs::has(Bug::NoEpoch) { " OR true) " } else { ") " })
+        .either("AND (SELECT count(*) FROM closed) >= 0 ", "")
         .either("RETURNING delivery.id AS id", "RETURNING id");
     let rows = tx.query_all_raw(raw.done()).await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
@@ -116,15 +130,19 @@ async fn close_attempts(tx: &impl ConnectionTrait, settled: &[Settled], now: Tim
         return Ok(());
     }
     let columns = [("reference", "text"), ("outcome", "text"), ("code", "text"), ("provider_id", "text")];
-    let raw = Raw::new(tx, "").with_rows(&columns, rows);
+    let raw = closed(Raw::new(tx, "").with_rows(&columns, rows), now);
+    tx.execute_raw(raw.done()).await.map(|_| ())
+}
+
+/// The outcomes of attempts, of the rows `o`. One that is known stays.
+fn closed(raw: Raw, now: Timestamp) -> Raw {
     let raw = raw.sql(
         "UPDATE attempt SET outcome = o.outcome, code = o.code, provider_id = COALESCE(o.provider_id, attempt.provider_id), \
          finished_at = ",
     );
-    let raw = raw.bind(now).sql(
+    raw.bind(now).sql(
         " FROM o WHERE attempt.reference = o.reference AND (attempt.outcome IS NULL OR attempt.outcome = 'unknown')",
-    );
-    tx.execute_raw(raw.done()).await.map(|_| ())
+    )
 }
 
 /// Sets when the calls are due that wait for a receipt of these messages.

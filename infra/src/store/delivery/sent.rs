@@ -61,7 +61,7 @@ pub async fn sent_to(
 }
 
 /// Joins rows to those before, in this order and by index, whatever the statistics of a table that is just filling say.
-fn one_by_one(raw: Raw, name: &str, table: &str, on: &str) -> Raw {
+pub(super) fn one_by_one(raw: Raw, name: &str, table: &str, on: &str) -> Raw {
     raw.either(
         &format!(" CROSS JOIN LATERAL (SELECT * FROM {table} AS {name} WHERE {on} OFFSET 0) AS {name}"),
         &format!(" CROSS JOIN {table} AS {name} ON {on}"),

@@ -38,6 +38,22 @@ pub async fn take_due(db: &impl ConnectionTrait, due: &Due) -> Result<Vec<Uuid>,
     ids(db, raw).await
 }
 
+/// Unmarks those of `ids` that were marked as queued until `queued_until` and still wait: the queue did not get them.
+pub async fn give_back(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    queued_until: Timestamp,
+) -> Result<u64, DbErr> {
+    let mut given_back = 0;
+    for part in ids.chunks(500) {
+        let raw =
+            Raw::new(db, "UPDATE delivery SET lease_until = NULL WHERE stage = 0 AND state = 'pending'");
+        let raw = raw.sql(" AND lease_until = ").bind(queued_until).sql(" AND id").any(part);
+        given_back += db.execute_raw(raw.done()).await?.rows_affected();
+    }
+    Ok(given_back)
+}
+
 fn limited(raw: Raw, limit: u64) -> Raw {
     let raw = raw.sql(" LIMIT ").bind(i64::try_from(limit).unwrap_or(i64::MAX));
     raw.either(" FOR UPDATE SKIP LOCKED)", ")")

@@ -16,7 +16,8 @@ use super::{errors, wire_number};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::batch::{Variables, json_text};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, apart};
+use crate::gateway::turns::no_turn;
+use crate::gateway::{Answering, AtOnce, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, Turns, apart};
 
 /// Numbers in one SendSms call. The provider takes 1,000, but a request line of that length has not been tried.
 const MAX_SAME: usize = 500;
@@ -56,11 +57,11 @@ impl AliyunSms {
         batch.recipients.chunks(most)
     }
 
-    async fn send_call(&self, template: &str, recipients: &[Recipient]) -> Vec<Outcome> {
+    async fn send_call(&self, template: &str, recipients: &[Recipient], turns: &dyn Turns) -> Vec<Outcome> {
         let outcome = self.send_whole(template, recipients).await;
         match &outcome {
             Outcome::Rejected { code, .. } if recipients.len() > 1 && errors::blames_one_number(code) => {
-                apart::singly(self, template, recipients).await
+                apart::singly(self, template, recipients, turns).await
             }
             Outcome::Accepted { .. } | Outcome::Rejected { .. } | Outcome::Unknown { .. } => {
                 vec![outcome; recipients.len()]
@@ -130,14 +131,22 @@ impl Gateway for AliyunSms {
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
+        self.send_in_turn(batch, &AtOnce).await
+    }
+
+    async fn send_in_turn(&self, batch: &Batch, turns: &dyn Turns) -> Vec<Outcome> {
         let template = match self.templates.code(batch) {
             Ok(template) => template,
             Err(outcomes) => return outcomes,
         };
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
-        for call in self.calls(batch) {
-            outcomes.extend(self.send_call(template, call).await);
+        for (n, call) in self.calls(batch).enumerate() {
+            if n > 0 && !turns.next().await {
+                break;
+            }
+            outcomes.extend(self.send_call(template, call, turns).await);
         }
+        outcomes.resize(batch.recipients.len(), no_turn());
         outcomes
     }
 }

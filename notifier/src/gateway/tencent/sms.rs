@@ -12,7 +12,8 @@ use super::client::{Service, TcClient};
 use super::{errors, values};
 use crate::gateway::account::{Templates, required};
 use crate::gateway::registry::BuildError;
-use crate::gateway::{Answering, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, apart};
+use crate::gateway::turns::no_turn;
+use crate::gateway::{Answering, AtOnce, Batch, Gateway, Now, ReceiptMatch, Recipient, Terms, Turns, apart};
 
 /// Numbers in one call.
 const MOST: usize = 200;
@@ -79,11 +80,11 @@ impl TencentSms {
         batch.recipients.chunk_by(together).flat_map(move |same| same.chunks(most))
     }
 
-    async fn send_call(&self, template: &str, recipients: &[Recipient]) -> Vec<Outcome> {
+    async fn send_call(&self, template: &str, recipients: &[Recipient], turns: &dyn Turns) -> Vec<Outcome> {
         match self.send_sms(template, recipients).await {
             Ok(outcomes) => outcomes,
             Err(whole) if recipients.len() > 1 && whole.is_about_the_number() => {
-                apart::singly(self, template, recipients).await
+                apart::singly(self, template, recipients, turns).await
             }
             Err(whole) => vec![whole; recipients.len()],
         }
@@ -148,14 +149,22 @@ impl Gateway for TencentSms {
     }
 
     async fn send(&self, batch: &Batch) -> Vec<Outcome> {
+        self.send_in_turn(batch, &AtOnce).await
+    }
+
+    async fn send_in_turn(&self, batch: &Batch, turns: &dyn Turns) -> Vec<Outcome> {
         let template = match self.templates.code(batch) {
             Ok(template) => template,
             Err(outcomes) => return outcomes,
         };
         let mut outcomes = Vec::with_capacity(batch.recipients.len());
-        for call in self.calls(batch) {
-            outcomes.extend(self.send_call(template, call).await);
+        for (n, call) in self.calls(batch).enumerate() {
+            if n > 0 && !turns.next().await {
+                break;
+            }
+            outcomes.extend(self.send_call(template, call, turns).await);
         }
+        outcomes.resize(batch.recipients.len(), no_turn());
         outcomes
     }
 }

@@ -7,7 +7,7 @@ use mashang_tests::fake_provider::{Accepted, Fault, Weather};
 use mashang_tests::settings::RECEIPT_SECRET;
 use tokio::time::{Instant, sleep};
 
-use super::drained;
+use super::{drained, lasts};
 use crate::dispatch::{Dispatch, Expected, Gate, Wanted, sms};
 use crate::report::Report;
 use crate::stage::Name;
@@ -28,17 +28,18 @@ async fn lost_at(world: &mut World, name: Name, gate: Gate, expected: Expected) 
     let mut stage = Dispatch::set(world, name, Wanted { gates: &[gate], ..Wanted::default() }).await?;
     stage.approve().await?;
     stage.told(0.1).await?;
-    for _ in 0..if world.short { 1 } else { 2 } {
+    let storms = [lasts(world, 3, 30), Duration::from_secs(3)];
+    for storm in &storms[..if world.short { 1 } else { 2 }] {
         let before = stage.provider().taken();
         stage.provider().fail_always(Some(Fault::LostAnswer));
-        sleep(Duration::from_secs(3)).await;
+        sleep(*storm).await;
         stage.provider().fail_always(None);
         let figure = stage.provider().taken() - before;
-        stage.report.note(&format!("{figure} messages went out without an answer"));
+        stage.report.note(&format!("{figure} messages went out without an answer in {} s", storm.as_secs()));
         stage.told(0.6).await?;
     }
     drained(&mut stage, 20.0).await?;
-    stage.check(expected).await
+    stage.check(world, expected).await
 }
 
 /// F-22: a provider that finds a message only after twenty seconds.
@@ -47,7 +48,7 @@ pub async fn lag(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let extra = extra(&hasty);
     drop(hasty);
     let stage = lagging(world, name, "60", false).await?;
-    let mut report = stage.check(Expected::default()).await?;
+    let mut report = stage.check(world, Expected::default()).await?;
     let figure = format!("{extra} people with a window of 12 s, which is shorter than the lag");
     report.line("", "a hasty window tells twice", figure, extra > 0);
     Ok(report)
@@ -141,7 +142,7 @@ pub async fn receipts(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let right = delivered == total - failed && undelivered == failed;
     stage.report.line("", "receipts and questions settle all", figure, right);
     stage.report.note(&format!("the provider was asked {} times", stage.provider().questions()));
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 async fn push(stage: &Dispatch, messages: &[Accepted]) -> anyhow::Result<()> {

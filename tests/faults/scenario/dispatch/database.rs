@@ -46,7 +46,7 @@ pub async fn restart(world: &mut World, name: Name) -> anyhow::Result<Report> {
     drained(&mut stage, USUAL_PACE).await?;
     let first = ups.iter().map(|at| stage.first_after(*at)).fold(0.0, f64::max);
     stage.report.at_most("I11", "first message after it is up, slowest", first, 2.0, "s");
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// F-12: a reset at every byte of the exchange, one after the other.
@@ -68,7 +68,7 @@ pub async fn mid(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let made = cut_so_far(&stage);
     stage.report.line("", "connections cut", format!("{made}"), made * 10 > usize::try_from(cuts)? * 9);
     drained(&mut stage, USUAL_PACE).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// F-13: the notifier cannot know whether its COMMIT was carried out.
@@ -93,7 +93,7 @@ pub async fn commit(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let enough = made.iter().all(|n| *n >= wanted);
     stage.report.line("", "commits in doubt, commits lost", format!("{made:?}"), enough);
     drained(&mut stage, USUAL_PACE).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// F-14: nobody tells the notifiers that their connections are dead. New ones would work.
@@ -116,7 +116,7 @@ pub async fn black_hole(world: &mut World, name: Name) -> anyhow::Result<Report>
     stage.report.at_most("I11", "first message after it", first, BACK, "s");
     let silence = stage.silence();
     stage.report.at_most("I11", "longest time without a message", silence, BACK, "s");
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 fn cut_so_far(stage: &Dispatch) -> usize {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use mashang_tests::Client;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -47,7 +48,7 @@ pub async fn duplicates(world: &mut World, name: Name) -> anyhow::Result<Report>
         approved == answers.len() && decided.len() == 1,
     );
     drained(&mut stage, USUAL_PACE).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// Status, what of the answer must be the same in all, and how often an honest client was told to come again before.
@@ -70,36 +71,56 @@ async fn answer(client: &Client, path: &str, body: Vec<u8>) -> (u16, String, usi
     }
 }
 
-/// F-26: four notifiers share the work, and each is stopped and started while it lasts.
+/// F-26: two, four and eight notifiers share the work, and each is stopped and started while it lasts.
 pub async fn many(world: &mut World, name: Name) -> anyhow::Result<Report> {
-    let gates = [sms(5, 10)];
-    let mut stage =
-        Dispatch::set(world, name, Wanted { notifiers: 4, gates: &gates, ..Wanted::default() }).await?;
-    stage.rough(world.seed);
-    stage.approve().await?;
-    stage.told(0.5).await?;
+    let counts: &[usize] = if world.short { &[4] } else { &[2, 4, 8] };
+    let mut report: Option<Report> = None;
+    for count in counts {
+        // The same pace for all of them together, and one report.
+        let gates = [sms(5, 20 / count)];
+        let control = report.is_some();
+        let wanted = Wanted { notifiers: *count, gates: &gates, control, ..Wanted::default() };
+        let mut stage = Dispatch::set(world, name, wanted).await?;
+        if let Some(before) = report.take() {
+            stage.report = before;
+        }
+        stage.report.note(&format!("-- {count} notifiers"));
+        stage.rough(world.seed);
+        stage.approve().await?;
+        stage.told(0.4).await?;
+        shares(&mut stage).await?;
+        restarted(&mut stage).await?;
+        drained(&mut stage, 60.0).await?;
+        report = Some(stage.check(world, Expected::default()).await?);
+    }
+    report.context("it ran at least once")
+}
+
+/// What each notifier has sent, against its fair share.
+async fn shares(stage: &mut Dispatch) -> anyhow::Result<()> {
     let mut shares = Vec::new();
     for notifier in &stage.notifiers {
-        shares.push(notifier.counted("mashang_gateway_outcomes_total", "class=\"accepted\"").await?);
+        let metrics = notifier.metrics().await?;
+        shares.push(metrics.sum("mashang_gateway_outcomes_total", "class=\"accepted\""));
     }
     let fair = shares.iter().sum::<f64>() / shares.len() as f64;
     let least = shares.iter().copied().fold(f64::INFINITY, f64::min) / fair * 100.0;
     stage.report.at_least("", &format!("least share, of {shares:.0?}"), least, 50.0, "% of a fair one");
-    let mut clean = 0;
-    for n in 0..stage.notifiers.len() {
+    Ok(())
+}
+
+/// Stops and starts each of them, one by one.
+async fn restarted(stage: &mut Dispatch) -> anyhow::Result<()> {
+    let (all, mut clean) = (stage.notifiers.len(), 0);
+    for n in 0..all {
         stage.notifiers[n].signal("TERM");
         let status = tokio::task::block_in_place(|| stage.notifiers[n].wait(Duration::from_secs(15)));
         clean += usize::from(status.is_some_and(|s| s.success()));
         stage.notifiers[n].again().await?;
     }
-    stage.report.line(
-        "I11",
-        "stopped and started, one by one",
-        format!("{clean} of 4 with status 0"),
-        clean == 4,
-    );
-    drained(&mut stage, USUAL_PACE).await?;
-    stage.check(Expected::default()).await
+    let figure = format!("{clean} of {all} with status 0");
+    stage.report.line("I11", "stopped and started, one by one", figure, clean == all);
+    Ok(())
 }
 
 /// The lock under which notices are written.
@@ -108,7 +129,7 @@ const FAN_OUT_LOCK: i64 = 0x6d61_7368_616e_6703;
 /// F-27: two notifiers want every tick of a job, while they are killed. The job is to have an alert fanned out, every
 /// twenty seconds until it is; that it cannot be is seen to here.
 pub async fn ticks(world: &mut World, name: Name) -> anyhow::Result<Report> {
-    let ticks = if world.short { 60 } else { 250 };
+    let ticks = if world.short { 60 } else { 500 };
     let settings = [("notifier.sweep_ms", "100")];
     let mut stage = Dispatch::set(world, name, Wanted { settings: &settings, ..Wanted::default() }).await?;
     let lock = locked(world, &stage.prefix).await?;
@@ -137,7 +158,7 @@ pub async fn ticks(world: &mut World, name: Name) -> anyhow::Result<Report> {
     stage.report.line("", "each tick once", figure, holds && claimed * 10 >= ticks * 8);
     lock.close().await?;
     drained(&mut stage, USUAL_PACE).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// A session that holds the lock until it is closed.

@@ -9,7 +9,15 @@ pub mod process;
 pub mod provider;
 pub mod queue;
 
+use std::time::Duration;
+
 use crate::dispatch::{Dispatch, LEASE, SWEEP};
+use crate::world::World;
+
+/// Seconds that something lasts: in the short campaign, and in the whole one.
+const fn lasts(world: &World, short: u64, whole: u64) -> Duration {
+    Duration::from_secs(if world.short { short } else { whole })
+}
 
 /// Messages a second that go out at least, however many of two notifiers are in order.
 const USUAL_PACE: f64 = 100.0;

@@ -38,7 +38,7 @@ pub async fn poison(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let listed = stage.count("SELECT count(*) FROM work_item").await?;
     let figure = format!("{listed} of {}", 3 * EACH);
     stage.report.line("I4", "whom it befell is on the list", figure, usize::try_from(listed)? == 3 * EACH);
-    stage.check(Expected { spoilt: EACH, ..Expected::default() }).await
+    stage.check(world, Expected { spoilt: EACH, ..Expected::default() }).await
 }
 
 fn in_stream(world: &World, stage: &Dispatch) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use mashang_domain::time::Timestamp;
 use mashang_tests::fake_provider::{Accepted, Fault, Weather};
 use tokio::time::{Instant, sleep};
 
-use super::drained;
+use super::{drained, lasts};
 use crate::dispatch::{Dispatch, Expected, Gate, Wanted, sms};
 use crate::report::Report;
 use crate::stage::Name;
@@ -44,7 +44,7 @@ pub async fn slow(world: &mut World, name: Name) -> anyhow::Result<Report> {
         .note(&format!("{usual:.0} messages a second at the quick one alone; {figure} went to the slow one"));
     let share = beside / usual * 100.0;
     stage.report.at_least("", "the quick one beside it keeps", share, 90.0, "% of its pace");
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// Messages a second, without the first and the last tenth.
@@ -58,7 +58,7 @@ fn pace(messages: &[Accepted]) -> f64 {
     }
 }
 
-/// F-18: status 500 to everything, for longer than the breaker waits the first time.
+/// F-18: status 500 to everything, for longer than the breaker waits the first time (short) and the second time.
 pub async fn errors(world: &mut World, name: Name) -> anyhow::Result<Report> {
     const RATE: u32 = 40;
     let gates = [sms(RATE, 10)];
@@ -67,15 +67,17 @@ pub async fn errors(world: &mut World, name: Name) -> anyhow::Result<Report> {
     stage.told(0.05).await?;
     stage.provider().fail_always(Some(Fault::ServerError));
     let before = stage.provider().calls();
-    sleep(Duration::from_secs(12)).await;
+    let lasting = lasts(world, 12, 60);
+    sleep(lasting).await;
     let storm = stage.provider().calls() - before;
     stage.provider().fail_always(None);
     // Two notifiers: each shuts the gateway after five failures, with some calls under way, and probes it once.
-    stage.report.at_most("", "calls in a storm of 12 s", storm as f64, 60.0, "");
+    let what = format!("calls in a storm of {} s", lasting.as_secs());
+    stage.report.at_most("", &what, storm as f64, 60.0, "");
     let most = most_calls_a_second(&stage).await;
     stage.report.at_most("", "calls a second afterwards, the most", most, 1.2 * 2.0 * f64::from(RATE), "");
     drained(&mut stage, 100.0).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// The busiest second until nothing is ahead any more.
@@ -121,5 +123,5 @@ pub async fn throttle(world: &mut World, name: Name) -> anyhow::Result<Report> {
     // A day later there is nothing left to say.
     stage.clock.advance(25 * 3_600_000).await;
     drained(&mut stage, 100.0).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }

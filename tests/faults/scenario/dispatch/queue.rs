@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{USUAL_PACE, drained};
+use super::{USUAL_PACE, drained, lasts};
 use crate::dispatch::{Dispatch, Expected, LEASE, Notifier, Wanted, wall};
 use crate::report::Report;
 use crate::stage::Name;
@@ -29,7 +29,7 @@ pub async fn lost(world: &mut World, name: Name) -> anyhow::Result<Report> {
         cpu_without_redis(world, &mut stage).await?;
     }
     queue_is_empty(world, &mut stage).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// Nobody turns in circles while Redis is away.
@@ -52,7 +52,7 @@ pub async fn absent(world: &mut World, name: Name) -> anyhow::Result<Report> {
     let ready = stage.notifiers[0].ready(Duration::from_secs(10)).await.is_ok();
     stage.report.line("I11", "ready without Redis", format!("{ready}"), ready);
     stage.approve().await?;
-    sleep(Duration::from_secs(8)).await;
+    sleep(lasts(world, 8, 30)).await;
     stage.report.note(&format!("{} messages without Redis", stage.provider().taken()));
     world.redis.start()?;
     let begun = Instant::now();
@@ -66,7 +66,7 @@ pub async fn absent(world: &mut World, name: Name) -> anyhow::Result<Report> {
     );
     drained(&mut stage, USUAL_PACE).await?;
     queue_is_empty(world, &mut stage).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// F-07: it takes connections and answers nothing for ten seconds; what it was told meanwhile it does afterwards.
@@ -85,7 +85,7 @@ pub async fn pause(world: &mut World, name: Name) -> anyhow::Result<Report> {
     stage.report.at_most("I11", "messages go on after", begun.elapsed().as_secs_f64(), 2.0, "s");
     drained(&mut stage, USUAL_PACE).await?;
     queue_is_empty(world, &mut stage).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// F-08: a server that would evict is refused; one that is full refuses what it is given.
@@ -112,7 +112,7 @@ pub async fn full(world: &mut World, name: Name) -> anyhow::Result<Report> {
     world.redis.say(&["CONFIG", "SET", "maxmemory", "0"])?;
     drained(&mut stage, USUAL_PACE).await?;
     queue_is_empty(world, &mut stage).await?;
-    stage.check(Expected::default()).await
+    stage.check(world, Expected::default()).await
 }
 
 /// What dead or late consumers held has come back and is gone.

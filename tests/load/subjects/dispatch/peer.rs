@@ -44,7 +44,7 @@ impl Peer {
     /// So many that a round takes a few seconds.
     pub fn jobs(self) -> u32 {
         match self {
-            Self::BullMq | Self::Apalis => 20_000,
+            Self::BullMq | Self::Apalis => 100_000,
             Self::Celery => 5_000,
         }
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::provider::Provider;
 use crate::context::{Ctx, progress};
+use crate::cpu;
 use crate::product::{Product, Wanted};
 use crate::servers::connect;
 use crate::{population, staff};
@@ -25,7 +26,10 @@ pub struct Sent {
     pub rate: Figures,
     pub statements: Figures,
     pub first: Figures,
+    /// CPU microseconds of an alert: api and notifier.
     pub cpu: Figures,
+    /// The same of PostgreSQL.
+    pub cpu_of_database: Figures,
 }
 
 /// One message a person: what is measured is the way, not the ladder.
@@ -66,7 +70,8 @@ pub async fn of_alert(
     ctx.servers.checkpoint().await?;
     let statements = "SELECT coalesce(sum(calls), 0)::int8 FROM pg_stat_statements s JOIN pg_database d \
         ON d.oid = s.dbid WHERE d.datname = current_database()";
-    let (before, cpu, calls) = (one(&db, statements).await?, product.cpu_seconds(), provider.calls());
+    let (before, calls) = (one(&db, statements).await?, provider.calls());
+    let (cpu, theirs) = (product.cpu_seconds(), cpu::seconds(ctx.servers.pg_pid));
 
     let begun = Instant::now();
     approver.post(&format!("/alerts/{alert}/approval"), json!({ "trace_sha256": hash })).await.ok(200);
@@ -90,6 +95,7 @@ pub async fn of_alert(
     }
     sent.rate.push(f64::from(people) / begun.elapsed().as_secs_f64());
     sent.cpu.push((product.cpu_seconds() - cpu) * 1e6 / f64::from(people));
+    sent.cpu_of_database.push((cpu::seconds(ctx.servers.pg_pid) - theirs) * 1e6 / f64::from(people));
     let ours = one(&db, statements).await? - before - looks - 2;
     sent.statements.push(ours as f64 / f64::from(people));
     let fan_out = format!("SELECT fanned_out_at - decided_at FROM alert WHERE id = '{alert}'");
