@@ -20,6 +20,7 @@ use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
 use mashang_notifier::service::Notifier;
 
+use crate::cards::Cards;
 use crate::render::Fonts;
 use crate::state::{App, Parts};
 
@@ -126,6 +127,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
     let rules = Rules::load(&settings.health.rules_file).context("health.rules_file")?;
+    let cards = Cards::new(&settings.cards).context("cards")?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts {
         settings,
@@ -136,6 +138,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         redis,
         caches,
         rules,
+        cards,
         fonts,
         lifecycle,
         telemetry,

@@ -27,6 +27,7 @@ use crate::app::device::Device;
 use crate::app::health::verify::Masked;
 use crate::app::session::Session;
 use crate::app::venue::CodeEntry;
+use crate::cards::Cards;
 use crate::render::Fonts;
 
 /// The name under which session caches tell each other what to drop.
@@ -35,6 +36,9 @@ pub const SESSIONS: &str = "session";
 pub const DEVICES: &str = "api_key";
 /// The name under which caches of venue codes do.
 pub const CODES: &str = "venue_code";
+
+/// The name under which caches of the people of codes do.
+pub const CODE_REFS: &str = "code_ref";
 
 /// The name under which caches of health codes do.
 pub const HEALTH: &str = "health";
@@ -71,6 +75,8 @@ pub struct App {
     pub checks: CheckLog,
     /// By which health codes are judged.
     pub rules: Rules,
+    /// Where linked cards come from.
+    pub cards: Cards,
     /// Records scans; close it when the server has stopped.
     pub scans: ScanWriter,
     pub fonts: Fonts,
@@ -88,11 +94,23 @@ impl App {
         let h = &parts.settings.health;
         let health = parts.caches.cache(HEALTH, h.cache_entries, Duration::from_secs(h.cache_seconds));
         let lasting = Duration::from_secs(h.cache_seconds * 10);
-        let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
+        let code_refs = parts.caches.cache(CODE_REFS, h.cache_entries, Duration::from_secs(h.cache_seconds));
         let masked = parts.caches.cache("masked", h.cache_entries, lasting);
         let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
-        let Parts { settings, db, keys, clock, queue, redis, caches, rules, fonts, lifecycle, telemetry } =
-            parts;
+        let Parts {
+            settings,
+            db,
+            keys,
+            clock,
+            queue,
+            redis,
+            caches,
+            rules,
+            cards,
+            fonts,
+            lifecycle,
+            telemetry,
+        } = parts;
         let scans = ScanWriter::start(db.clone(), &settings.scans, clock.clone(), &lifecycle);
         let session_reader = SessionReader::start(&db);
         let health_reader = HealthReader::start(&db);
@@ -118,6 +136,7 @@ impl App {
             issuer,
             checks,
             rules,
+            cards,
             scans,
             fonts,
             lifecycle,
@@ -136,6 +155,7 @@ pub struct Parts {
     pub redis: Option<RedisPools>,
     pub caches: Caches,
     pub rules: Rules,
+    pub cards: Cards,
     pub fonts: Fonts,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,

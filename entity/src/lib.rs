@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
+pub mod card_link;
 pub mod case_edit;
 pub mod check_in;
 pub mod code_check;

@@ -16,6 +16,7 @@ mod m20200210_000007_health;
 mod m20200210_000010_codes;
 mod m20200210_000011_reminders;
 mod m20200210_000012_devices;
+mod m20200210_000013_cards;
 mod sql;
 
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000010_codes::Migration),
             Box::new(m20200210_000011_reminders::Migration),
             Box::new(m20200210_000012_devices::Migration),
+            Box::new(m20200210_000013_cards::Migration),
         ]
     }
 }

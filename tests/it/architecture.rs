@@ -150,8 +150,11 @@ fn queries_are_built_in_the_store_alone() {
 fn secrets_of_providers_are_read_by_the_notifier_alone() {
     for folder in ["api/src", "infra/src", "domain/src"] {
         for (file, text) in sources(folder) {
+            // Of card platforms the api signs the requests, in one place.
+            let signs = file == "api/src/cards/envelope.rs";
             for word in [".access_key_secret", ".receipt_secret", "expose_secret"] {
-                assert!(!code(&text).contains(word), "{file}: {word}");
+                let excused = signs && word == "expose_secret";
+                assert!(excused || !code(&text).contains(word), "{file}: {word}");
             }
         }
     }

@@ -8,6 +8,7 @@ mod architecture;
 mod authorisation;
 mod bodies;
 mod canary;
+mod cards;
 mod cut_off;
 mod device_checks;
 mod devices;

@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod contract;
 pub mod device;
+pub mod fake_cards;
 pub mod fake_provider;
 pub mod figures;
 pub mod health;

@@ -10,7 +10,7 @@ use mashang_infra::store::{person as people, session as sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::health::trips;
+use super::health::{self, cards, trips};
 use super::session;
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
@@ -32,6 +32,7 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let held = people::held_about(conn, person.id).await?;
     let sessions = sessions::of_person(conn, person.id).await?;
     let trips = trips::exported(app, person.id).await?;
+    let cards = cards::of(app, person.id, Purpose::OwnRequest).await?;
     let accesses = audit::about(conn, person.id, None, 10_000).await?;
     let tx = app.db.begin_write().await?;
     note(&tx, &citizen.actor(), "person.export", person.id, now).await?;
@@ -55,6 +56,9 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
             "id": id, "declared_at": at, "from_division": trip.from_division, "to_division": trip.to_division,
             "departed_on": trip.departed_on, "arrived_on": trip.arrived_on, "transport": trip.transport, "number": trip.number,
         })).collect::<Vec<_>>(),
+        "cards": cards.iter().map(|(row, card)| json!({
+            "kind": row.kind, "reference": card.reference, "linked_at": row.linked_at,
+        })).collect::<Vec<_>>(),
         "accesses": accesses.iter().map(|a| json!({
             "at": a.at, "office": a.actor_kind, "action": a.action, "purpose": a.purpose,
         })).collect::<Vec<_>>(),
@@ -63,13 +67,14 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
 
 /// Erases a person and signs them out everywhere.
 pub async fn erase(app: &App, citizen: &Citizen) -> Answer<()> {
-    let now = app.clock.now();
+    let (now, code) = (app.clock.now(), health::code(app, citizen.person_id).await?);
     let tx = app.db.begin_write().await?;
     let hashes = sessions::revoke_of_person(&*tx, citizen.person_id, None, now).await?;
     people::erase(&*tx, citizen.person_id).await?;
     note(&tx, &citizen.actor(), "person.erase", citizen.person_id, now).await?;
     tx.commit().await?;
     session::forget(app, &hashes).await;
+    health::erased(app, citizen.person_id, code).await;
     Ok(())
 }
 

@@ -18,6 +18,8 @@ pub struct Gatekeeper {
     pub actor: Actor,
     /// Where a device stands; staff say it with each check.
     pub place: Option<String>,
+    /// Whether it hears of linked cards.
+    pub is_hospital: bool,
 }
 
 impl FromRequest for Gatekeeper {
@@ -29,14 +31,19 @@ impl FromRequest for Gatekeeper {
         Box::pin(async move {
             let forbidden = || Problem::new(Code::Forbidden);
             if let Some(device) = device_of(app_of(&request)?, &request).await? {
-                let may = device.scopes.contains(&DeviceScope::VerifyCodes);
-                let keeper = Self { id: device.id, actor: Actor::Device(device.id), place: device.place };
+                let is_hospital = device.scopes.contains(&DeviceScope::Hospital);
+                let may = is_hospital || device.scopes.contains(&DeviceScope::VerifyCodes);
+                let keeper =
+                    Self { id: device.id, actor: Actor::Device(device.id), place: device.place, is_hospital };
                 return may.then_some(keeper).ok_or_else(forbidden);
             }
             match session_of(&request).await?.subject {
-                Subject::Staff { id, role, division } if role.has(Right::VerifyCodes) => {
-                    Ok(Self { id, actor: Actor::Staff { id, role, division }, place: None })
-                }
+                Subject::Staff { id, role, division } if role.has(Right::VerifyCodes) => Ok(Self {
+                    id,
+                    actor: Actor::Staff { id, role, division },
+                    place: None,
+                    is_hospital: false,
+                }),
                 Subject::Staff { .. } | Subject::Citizen(_) => Err(forbidden()),
             }
         })

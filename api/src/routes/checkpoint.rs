@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::card::ToldCard;
 use super::health_code::temperature;
-use crate::app::health::{keys, verify};
+use crate::app::health::{cards, keys, verify};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
 use crate::http::body::Body;
@@ -69,6 +70,8 @@ struct CodeVerdict {
     /// Seconds since the phone got this code.
     code_age_seconds: i64,
     shown_before: Option<ShownBefore>,
+    /// Linked cards; for devices of hospitals alone.
+    cards: Option<Vec<ToldCard>>,
 }
 
 /// Check a health code at a gate
@@ -86,6 +89,7 @@ async fn verify_code(
     let CodeToVerify { token, temperature_c, place } = body.read().await?.value;
     let check = verify::Check { token, temperature: temperature_c.map(temperature).transpose()?, place };
     let verdict = verify::verify(&app, &gate, check).await?;
+    let cards = cards::tell(&app, &gate, verdict.person).await?;
     let shown_before = verdict.shown_before.as_ref().map(|before| ShownBefore {
         at: before.at,
         place: before.place.clone(),
@@ -102,6 +106,7 @@ async fn verify_code(
         fever: verdict.fever,
         code_age_seconds: verdict.age,
         shown_before,
+        cards: cards.map(|told| told.into_iter().map(ToldCard::from).collect()),
     }))
 }
 

@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::card::ToldCard;
+use crate::app::health::cards;
 use crate::app::health::device_check::{self, Heard, Presented, Question};
 use crate::error::{Answer, Problem};
 use crate::http::body::Body;
@@ -18,6 +20,8 @@ use crate::http::gatekeeper::Gatekeeper;
 use crate::http::server::ProblemBody;
 use crate::state::App;
 
+/// Longest content of a card or a QR, in characters.
+const CONTENT_MAX: usize = 400;
 /// Longest serial number of a device, in characters.
 const DEVICE_MAX: usize = 64;
 
@@ -81,6 +85,8 @@ struct DeviceAnswer {
     device_index_code: String,
     /// Whether the same code was shown at an earlier check.
     shown_before: bool,
+    /// Linked cards of who has shown a code; for devices of hospitals alone.
+    cards: Option<Vec<ToldCard>>,
 }
 
 /// Check what a device has read
@@ -98,6 +104,9 @@ async fn verify_at_device(
 ) -> Answer<web::Json<DeviceAnswer>> {
     let DeviceQuestion { card_no_type, id_card_no, temperature, device_index_code } =
         body.read().await?.value;
+    if id_card_no.chars().count() > CONTENT_MAX {
+        return Err(Problem::field("idCardNo", "length", format!("at most {CONTENT_MAX} characters")));
+    }
     let (presented, cert_type) = match card_no_type {
         1 => (Presented::Card(id_card_no), "ID_CARD"),
         2 => (Presented::Code(id_card_no), "QR_CODE"),
@@ -108,8 +117,13 @@ async fn verify_at_device(
     if !(1..=DEVICE_MAX).contains(&device_index_code.chars().count()) {
         return Err(Problem::field("deviceIndexCode", "length", format!("1 to {DEVICE_MAX} characters")));
     }
+    let by_code = matches!(presented, Presented::Code(_));
     let question = Question { presented, reading, device: device_index_code.clone() };
     let Heard { id, at, status, verdict } = device_check::ask(&app, &gate, question).await?;
+    let cards = match &verdict {
+        Some(verdict) if by_code => cards::tell(&app, &gate, verdict.person).await?,
+        Some(_) | None => None,
+    };
     let who = verdict.as_ref().and_then(|verdict| verdict.who.clone());
     Ok(web::Json(DeviceAnswer {
         health_status: status.number(),
@@ -130,5 +144,6 @@ async fn verify_at_device(
         iot_id: gate.id,
         device_index_code,
         shown_before: verdict.is_some_and(|verdict| verdict.shown_before.is_some()),
+        cards: cards.map(|told| told.into_iter().map(ToldCard::from).collect()),
     }))
 }

@@ -6,6 +6,7 @@ pub mod alert_report;
 pub mod api_key;
 pub mod audit;
 pub mod auth;
+pub mod card;
 pub mod case;
 pub mod checkpoint;
 pub mod declaration;
@@ -52,6 +53,7 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     declaration::configure(config);
     health_code::configure(config);
     trip::configure(config);
+    card::configure(config);
     checkpoint::configure(config);
     device_check::configure(config);
     dispatch::configure(config);

@@ -5,5 +5,7 @@ crate::macros::words! {
     DeviceScope {
         /// Checks health codes at a gate.
         VerifyCodes = "verify_codes",
+        /// Checks health codes at a hospital, and hears the references of linked cards.
+        Hospital = "hospital",
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod address;
+pub mod card;
 pub mod device;
 pub mod email;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod role;
 
 pub use actor::Actor;
 pub use address::Address;
+pub use card::CardKind;
 pub use device::DeviceScope;
 pub use email::{Email, EmailError};
 pub use identity::{IdentityError, IdentityKind, IdentityNumber};

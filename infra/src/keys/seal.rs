@@ -27,6 +27,7 @@ pub enum Field {
     CheckIn,
     CodeKey,
     Trip,
+    CardLink,
 }
 
 impl Field {
@@ -43,6 +44,7 @@ impl Field {
             Field::CheckIn => "check_in.sealed",
             Field::CodeKey => "code_key.seed",
             Field::Trip => "trip.sealed",
+            Field::CardLink => "card_link.sealed",
         }
     }
 }

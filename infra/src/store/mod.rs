@@ -10,6 +10,7 @@ pub mod api_key;
 pub mod approval;
 pub mod audit;
 pub mod canary;
+pub mod card_link;
 pub mod case;
 pub mod code_check;
 pub mod code_key;

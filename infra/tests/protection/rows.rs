@@ -123,6 +123,10 @@ impl Bench {
                 "id, secret_hash, name, scopes, division_code, created_by, created_at",
                 format!("{id}, {bytes}, 'gate', 'verify_codes', '530102', {id}, {at}"),
             ),
+            "card_link" => (
+                "id, person_id, kind, sealed, key_version, linked_at",
+                format!("{id}, {id}, 'e_health', {bytes}, 1, {at}"),
+            ),
             "trip" => {
                 ("id, person_id, sealed, key_version, created_at", format!("{id}, {id}, {bytes}, 1, {at}"))
             }

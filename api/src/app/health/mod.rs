@@ -1,6 +1,7 @@
 //! Health codes: what people, guards and officials do with them. The rules are in `domain::health`, the writing of many
 //! events at once in `infra::health`.
 
+pub mod cards;
 pub mod check_in;
 pub mod code;
 pub mod declare;
@@ -19,7 +20,7 @@ use mashang_infra::health::{Done, state_of};
 use uuid::Uuid;
 
 use crate::error::{Answer, Code, Problem};
-use crate::state::{App, HEALTH};
+use crate::state::{App, CODE_REFS, HEALTH};
 
 /// The code of a person as it is now, time counted in; of who has none, what that means.
 pub async fn state(app: &App, person: Uuid) -> Answer<HealthState> {
@@ -47,6 +48,14 @@ pub async fn code(app: &App, person: Uuid) -> Answer<Option<Arc<health::Model>>>
 pub async fn changed(app: &App, people: impl IntoIterator<Item = Uuid>) {
     for person in people {
         app.caches.invalidate(HEALTH, person).await;
+    }
+}
+
+/// Drops what is cached of somebody who was erased, and had this code: nobody is found by it any more.
+pub async fn erased(app: &App, person: Uuid, code: Option<Arc<health::Model>>) {
+    changed(app, [person]).await;
+    if let Some(row) = code {
+        app.caches.invalidate(CODE_REFS, code::key_of(row.code_ref)).await;
     }
 }
 

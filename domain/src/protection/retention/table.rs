@@ -171,6 +171,15 @@ pub const TABLE: &[Kept] = &[
         why_en: "Ground of the health code; corrections keep their history",
     },
     Kept {
+        table: "card_link",
+        holds_zh: "关联的电子健康卡、社保卡（加密）",
+        holds_en: "Linked health and social-security cards (sealed)",
+        personal: Personal::Yes,
+        rule: WITH_CODE,
+        why_zh: "就医时由医院核验健康码后取用",
+        why_en: "Hospitals hear of them when they check the code",
+    },
+    Kept {
         table: "trip",
         holds_zh: "行程申报（加密）",
         holds_en: "Declared trips (sealed)",
