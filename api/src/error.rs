@@ -42,13 +42,18 @@ codes! {
     Unauthenticated = "unauthenticated", 401, "请先登录", "Sign in first";
     CodeInvalid = "code_invalid", 401, "验证码错误", "The code is wrong";
     CodeExpired = "code_expired", 401, "验证码已失效，请重新获取", "The code is no longer valid; ask for a new one";
+    PlatformCodeInvalid = "code_invalid", 401, "登录凭证无效、已使用或已过期，请重新获取", "What the platform gave is not valid, used or expired; ask it again";
+    BindingExpired = "binding_expired", 401, "绑定凭证已失效，请重新登录", "The binding token is no longer valid; sign in again";
     CredentialsInvalid = "credentials_invalid", 401, "用户名、密码或动态口令错误", "User name, password or one-time password is wrong";
     TotpRequired = "totp_required", 401, "请输入动态口令", "A one-time password is wanted";
     Forbidden = "forbidden", 403, "没有权限执行此操作", "You may not do this";
     OwnSubmission = "own_submission", 403, "不能审批自己提交的提醒", "Who drafted or submitted an alert cannot decide on it";
+    AccountBlocked = "account_blocked", 403, "平台判定该账号存在风险，请改用短信验证码登录", "The platform has blocked this account; sign in by a code instead";
     NotFound = "not_found", 404, "没有找到", "Not found";
+    PlatformNotConfigured = "platform_not_configured", 404, "本系统未启用该平台", "This platform is not used here";
     MethodNotAllowed = "method_not_allowed", 405, "不支持该请求方法", "This method is not allowed here";
     RequestTimeout = "request_timeout", 408, "请求内容未能及时送达", "The body did not arrive in time";
+    PhoneNotBound = "phone_not_bound", 409, "该账号尚未绑定手机号", "This account has no phone number yet";
     Conflict = "conflict", 409, "与当前状态冲突", "This conflicts with the present state";
     VenueClosed = "venue_closed", 409, "该场所尚未启用或已停用，暂不能扫码", "This venue is not open for scanning";
     WrongState = "wrong_state", 409, "当前状态不允许此操作", "The present state does not allow this";
@@ -76,6 +81,7 @@ codes! {
     Internal = "internal", 500, "服务器内部错误", "Something went wrong on our side";
     Overloaded = "overloaded", 503, "系统繁忙，请稍后重试", "The service is busy; try again shortly";
     Unavailable = "unavailable", 503, "服务暂不可用，请稍后重试", "The service is unavailable; try again shortly";
+    PlatformUnavailable = "platform_unavailable", 503, "平台暂时无法连接，请稍后重试或改用短信验证码登录", "The platform is out of reach; try again shortly, or sign in by a code";
     FontMissing = "font_missing", 503, "服务器缺少中文字体，请改用 SVG 或联系管理员", "The server lacks a Chinese font; use SVG or ask the administrator";
 }
 

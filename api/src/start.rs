@@ -13,6 +13,7 @@ use mashang_infra::db::Db;
 use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::{self, QueueOptions};
 use mashang_infra::redis::{RedisFailure, RedisOptions, RedisPools};
 use mashang_infra::store::partition;
@@ -126,6 +127,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     };
     lifecycle.spawn("cache announcements", caches.clone().listen(lifecycle.clone()));
     let fonts = fonts(&settings).await?;
+    let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
     let rules = Rules::load(&settings.health.rules_file).context("health.rules_file")?;
     let cards = Cards::new(&settings.cards).context("cards")?;
     let settings = Arc::new(settings);
@@ -136,6 +138,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         clock,
         queue,
         redis,
+        platforms,
         caches,
         rules,
         cards,

@@ -13,6 +13,7 @@ use mashang_infra::health::issuer::Issuer;
 use mashang_infra::health::rules::Rules;
 use mashang_infra::keys::KeyRing;
 use mashang_infra::lifecycle::Lifecycle;
+use mashang_infra::platform::Platforms;
 use mashang_infra::queue::Queue;
 use mashang_infra::redis::RedisPools;
 use mashang_infra::store::code_check::CheckLog;
@@ -51,6 +52,7 @@ pub struct App {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub sessions: Cache<Session>,
     /// For those that the cache has not.
@@ -104,6 +106,7 @@ impl App {
             clock,
             queue,
             redis,
+            platforms,
             caches,
             rules,
             cards,
@@ -123,6 +126,7 @@ impl App {
             clock,
             queue,
             redis,
+            platforms,
             caches,
             sessions,
             session_reader,
@@ -153,6 +157,7 @@ pub struct Parts {
     pub clock: Clock,
     pub queue: Arc<dyn Queue>,
     pub redis: Option<RedisPools>,
+    pub platforms: Platforms,
     pub caches: Caches,
     pub rules: Rules,
     pub cards: Cards,

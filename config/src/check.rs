@@ -6,6 +6,7 @@
 mod cards;
 mod endpoint;
 mod gateways;
+mod platforms;
 mod production;
 mod rules;
 
@@ -57,6 +58,7 @@ pub fn check(s: &Settings) -> Vec<Refusal> {
     gateways::gateways(&mut c, s);
     gateways::templates(&mut c, s);
     cards::cards(&mut c, s);
+    platforms::platforms(&mut c, s);
     if s.production() {
         production::production(&mut c, s);
     }

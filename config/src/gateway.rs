@@ -45,6 +45,13 @@ pub struct GatewaySettings {
     /// For `twilio_voice` an address that answers TwiML, for `email` a subject.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
+    /// The provider's names of our variables: `variable`, or `template.variable` where one template has another name for it
+    /// (WeChat: `thing1`, `time2`).
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// Which page of the mini-program a message opens (WeChat); empty: none.
+    #[serde(default)]
+    pub page: String,
     /// Its share among the healthy gateways of its channel.
     #[serde(default = "one")]
     pub weight: u32,

@@ -40,6 +40,8 @@ pub struct Settings {
     pub categories: Categories,
     pub retention: Retention,
     pub posters: Posters,
+    pub wechat: Wechat,
+    pub alipay: Alipay,
     pub log: Log,
     pub development: Development,
     pub templates: Vec<Template>,

@@ -46,6 +46,7 @@ pub fn load_with(file: Option<&Path>, env: Vec<(String, String)>) -> Result<Sett
         .with_list_parse_key("alerts.ladder_2")
         .with_list_parse_key("alerts.ladder_3")
         .with_list_parse_key("dispatch.retry_seconds")
+        .with_list_parse_key("alipay.picture_hosts")
         .ignore_empty(true)
         .source(Some(env.into_iter().collect()));
     Ok(builder.add_source(source).build()?.try_deserialize()?)

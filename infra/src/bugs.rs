@@ -44,6 +44,12 @@ pub enum Bug {
     ShownUnseen,
     /// Cells of a CSV file stand as they came.
     RawCell,
+    /// An answer of Alipay's is believed without its signature.
+    UnsignedAnswer,
+    /// Anybody's push is WeChat's.
+    AnyPush,
+    /// A subscribe message whose answer was lost is sent once more.
+    SubscribeTwice,
 }
 
 /// Whether this defect is there.

@@ -17,6 +17,7 @@ mod m20200210_000010_codes;
 mod m20200210_000011_reminders;
 mod m20200210_000012_devices;
 mod m20200210_000013_cards;
+mod m20200210_000020_platforms;
 mod sql;
 
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000011_reminders::Migration),
             Box::new(m20200210_000012_devices::Migration),
             Box::new(m20200210_000013_cards::Migration),
+            Box::new(m20200210_000020_platforms::Migration),
         ]
     }
 }

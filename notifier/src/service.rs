@@ -67,7 +67,8 @@ impl Core {
             (Channel::Voice, RungKind::Sms | RungKind::Call | RungKind::CallWithoutReceipt) => {
                 ladder::voice_from(at, self.voice_hours(), row.urgent)
             }
-            (Channel::Sms | Channel::Email, _) | (Channel::Voice, RungKind::Login | RungKind::Email) => at,
+            (Channel::Sms | Channel::Email | Channel::Subscribe, _)
+            | (Channel::Voice, RungKind::Login | RungKind::Email | RungKind::Subscribe) => at,
         }
     }
 
@@ -105,7 +106,9 @@ impl Notifier {
         clock: Clock,
         lifecycle: Lifecycle,
     ) -> Result<Self, BuildError> {
-        let gateways = self::gateways(&settings)?;
+        let site =
+            Site::new(gateway::machine_time(), &settings.notifier.public_url).sharing(&db, &keys, &clock);
+        let gateways = self::gateways(&settings, &site)?;
         let notifier = Self::assemble(settings, db, keys, queue, clock, lifecycle, gateways);
         notifier.run().await;
         Ok(notifier)
@@ -208,6 +211,6 @@ impl Notifier {
 }
 
 /// The gateways of the settings; without any, one that logs (the self-check refuses that in production).
-pub fn gateways(settings: &Settings) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
-    gateway::build(&settings.gateways, &Site::new(gateway::machine_time(), &settings.notifier.public_url))
+pub fn gateways(settings: &Settings, site: &Site) -> Result<Vec<Arc<dyn Gateway>>, BuildError> {
+    gateway::build(&settings.gateways, site)
 }

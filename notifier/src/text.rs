@@ -47,7 +47,7 @@ pub(crate) fn filled(
     let filled = fill(&template.zh, &variables)?;
     let text = match channel {
         Channel::Sms => signed(&settings.alerts.signature, &filled),
-        Channel::Voice => filled,
+        Channel::Voice | Channel::Subscribe => filled,
         Channel::Email => {
             format!(
                 "{}\n\n{}\n",

@@ -696,7 +696,7 @@ async fn the_listener_takes_receipts_and_tells_its_health() {
         let running = bench.start(vec![gateway]).await;
         bench.until_done(alert).await;
         let at = running.notifier.listen(None).unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        mashang_notifier::gateway::http::install_tls();
         let http = reqwest::Client::new();
         let url = |path: &str| format!("http://{at}{path}");
         let status = async |path: &str| http.get(url(path)).send().await.unwrap().status().as_u16();

@@ -3,11 +3,13 @@
 
 mod support;
 
-use mashang_domain::delivery::DeliveryState;
+use mashang_domain::delivery::{Channel, DeliveryState, RungKind};
 use mashang_domain::time::SECOND;
 use mashang_entity::delivery;
 use mashang_infra::store;
 use mashang_infra::store::delivery::{Claim, NewAttempt, Settled};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{EntityTrait, IntoActiveModel};
 use support::gateway::{Act, Fake, shared};
 use support::{Bench, each};
 use uuid::Uuid;
@@ -120,6 +122,27 @@ async fn a_lost_answer_is_not_sent_again_before_its_time() {
         assert!(fake.times().values().all(|n| *n == 2), "once more, and not again");
         assert_eq!(bench.progress(alert).await.possible_duplicates, 100);
         running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_subscribe_message_is_never_sent_twice() {
+    each(&[], async |bench| {
+        let people = bench.people(1).await;
+        let (_, gateway) = shared(Fake::sms());
+        let alert = bench.warn(&people, 1).await;
+        let idle = bench.assemble(vec![gateway]);
+        mashang_notifier::fan_out::fan_out(idle.notifier.core(), alert).await.unwrap();
+        let mut row = bench.deliveries(alert).await.remove(0).into_active_model();
+        (row.channel, row.rung_kind) = (Set(Channel::Subscribe), Set(RungKind::Subscribe));
+        let id = delivery::Entity::update(row).exec(bench.db.conn()).await.unwrap().id;
+        hold(&bench, id, Uuid::from_u128(1), "only").await;
+        lose(&bench, SECOND).await;
+        let lost = bench.delivery(id).await;
+        assert_eq!((lost.state, lost.code.as_deref()), (Failed, Some("answer_lost")));
+        lose(&bench, SECOND).await;
+        assert_eq!(bench.delivery(id).await.state, Failed);
     })
     .await;
 }

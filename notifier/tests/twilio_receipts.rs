@@ -31,7 +31,7 @@ async fn signed_receipts_move_deliveries_forward_only() {
         let running = bench.start(vec![gateway]).await;
         bench.until_done(alert).await;
         let at = running.notifier.listen(None).unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        mashang_notifier::gateway::http::install_tls();
         let http = reqwest::Client::new();
         let reached = fake.reached();
         let push = async |n: usize, status: &str, signed_over: &str| {

@@ -24,6 +24,7 @@ mod kill;
 mod mail_rung;
 mod operation;
 mod operators;
+mod platforms;
 mod posters;
 mod problems;
 mod redis_wiped;

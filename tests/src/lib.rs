@@ -9,6 +9,7 @@ pub mod clock;
 pub mod contract;
 pub mod device;
 pub mod fake_cards;
+pub mod fake_platform;
 pub mod fake_provider;
 pub mod figures;
 pub mod health;

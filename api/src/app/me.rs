@@ -3,9 +3,10 @@
 use mashang_domain::person::Actor;
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::person;
+use mashang_entity::{person, platform_account};
 use mashang_infra::db::WriteTx;
 use mashang_infra::store::audit::{self, Act};
+use mashang_infra::store::platform::{account, consent};
 use mashang_infra::store::{person as people, session as sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,6 +25,11 @@ pub async fn record(app: &App, citizen: &Citizen) -> Answer<(person::Model, Stri
     Ok((person, phone.masked()))
 }
 
+/// The accounts that sign a person in.
+pub async fn accounts(app: &App, citizen: &Citizen) -> Answer<Vec<platform_account::Model>> {
+    Ok(account::of_person(app.db.conn(), citizen.person_id).await?)
+}
+
 /// Everything that is held about a person, as JSON.
 pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let (person, _) = record(app, citizen).await?;
@@ -34,6 +40,8 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let trips = trips::exported(app, person.id).await?;
     let cards = cards::of(app, person.id, Purpose::OwnRequest).await?;
     let accesses = audit::about(conn, person.id, None, 10_000).await?;
+    let accounts = account::of_person(conn, person.id).await?;
+    let consents = consent::of_person(conn, person.id).await?;
     let tx = app.db.begin_write().await?;
     note(&tx, &citizen.actor(), "person.export", person.id, now).await?;
     tx.commit().await?;
@@ -58,6 +66,10 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
         })).collect::<Vec<_>>(),
         "cards": cards.iter().map(|(row, card)| json!({
             "kind": row.kind, "reference": card.reference, "linked_at": row.linked_at,
+        })).collect::<Vec<_>>(),
+        "accounts": accounts.iter().map(|a| json!({ "platform": a.platform, "bound_at": a.bound_at })).collect::<Vec<_>>(),
+        "message_consents": consents.iter().map(|c| json!({
+            "template_id": c.template_id, "state": c.state, "granted": c.granted, "sent": c.sent, "changed_at": c.changed_at,
         })).collect::<Vec<_>>(),
         "accesses": accesses.iter().map(|a| json!({
             "at": a.at, "office": a.actor_kind, "action": a.action, "purpose": a.purpose,

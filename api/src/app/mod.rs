@@ -10,6 +10,7 @@ pub mod import;
 pub mod me;
 pub mod operation;
 pub mod password;
+pub mod platform;
 pub mod retention;
 pub mod scan;
 pub mod session;

@@ -15,6 +15,7 @@ use mashang_infra::store::login_code::{self, Asker, NewCode, RecentSends, Try};
 use mashang_infra::store::{delivery, person as people};
 use uuid::Uuid;
 
+use super::platform;
 use super::session::{self, Opened};
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
@@ -43,10 +44,8 @@ pub async fn request_code(
     channel: Channel,
     client_address: &str,
 ) -> Answer<CodeRequested> {
+    refuse_test_number(app, phone)?;
     let limits = &app.settings.limits;
-    if !limits.allow_test_numbers && phone.reveal().starts_with("+86154") {
-        return Err(Problem::new(Code::PhoneInvalid));
-    }
     let now = app.clock.now();
     let tx = app.db.begin_write().await?;
     login_code::lock_phone(&*tx, &app.keys, phone).await?;
@@ -71,6 +70,12 @@ pub async fn request_code(
     }
     let resend_after = 60 / limits.code_per_phone_minute.max(1);
     Ok(CodeRequested { request_id: id, expires_in: limits.code_ttl_seconds, resend_after })
+}
+
+/// The range 154 belongs to nobody: production does not know it.
+pub(super) fn refuse_test_number(app: &App, phone: &Phone) -> Answer<()> {
+    let refused = !app.settings.limits.allow_test_numbers && phone.reveal().starts_with("+86154");
+    if refused { Err(Problem::new(Code::PhoneInvalid)) } else { Ok(()) }
 }
 
 fn check_limits(app: &App, recent: &RecentSends, now: Timestamp) -> Answer<()> {
@@ -98,13 +103,26 @@ fn check_limits(app: &App, recent: &RecentSends, now: Timestamp) -> Answer<()> {
     Ok(())
 }
 
-/// Trades a code for a session. The person is made at the first sign-in.
-pub async fn sign_in(app: &App, request_id: Uuid, code: &str) -> Answer<SignedIn> {
+/// Trades a code for a session. The person is made at the first sign-in; an account that waits under `binding_token` becomes
+/// theirs. A token that is over costs no try of the code.
+pub async fn sign_in(
+    app: &App,
+    request_id: Uuid,
+    code: &str,
+    binding_token: Option<&str>,
+) -> Answer<SignedIn> {
     let now = app.clock.now();
     let tx = app.db.begin_write().await?;
+    if let Some(token) = binding_token {
+        platform::look(app, &tx, token, now).await?;
+    }
     let (tx, phone) = prove(app, tx, request_id, code, now).await?;
     let (person, is_new) = people::find_or_create(&*tx, &app.keys, &phone, now).await?;
     let opened = session::open_for_person(app, &*tx, person.id, now).await?;
+    if let Some(token) = binding_token {
+        let waiting = platform::take(app, &tx, token, now).await?;
+        platform::bind(app, &tx, &waiting, person.id, now).await?;
+    }
     tx.commit().await?;
     Ok(SignedIn { opened, person, phone, is_new })
 }

@@ -92,7 +92,7 @@ fn require_json(request: &HttpRequest) -> Result<(), Problem> {
     Err(Problem::with_detail(Code::UnsupportedMediaType, "Content-Type: application/json"))
 }
 
-async fn bounded(payload: &mut Payload, limit: usize) -> Answer<Vec<u8>> {
+pub(super) async fn bounded(payload: &mut Payload, limit: usize) -> Answer<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(Code::BadRequest))?;

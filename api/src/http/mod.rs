@@ -12,9 +12,11 @@ pub mod idempotency;
 pub mod log;
 pub mod measure;
 pub mod page;
+pub mod raw;
 pub mod server;
 pub mod spreadsheet;
 mod surface;
+pub mod text;
 mod unread;
 
 /// Does once, at start, what would make the first request slow: the numbering plans are parsed on first use.

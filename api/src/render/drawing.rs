@@ -3,6 +3,7 @@
 //! There are no strokes and no clipping: a frame is a shape on a larger shape. That is enough for a poster and keeps
 //! each writer at a page of code. Lengths are in drawing units, `scale` points each; the origin is the top left corner.
 
+use super::picture::Picture;
 use super::qr::Modules;
 
 /// How far the ink of a line of CJK text reaches above its baseline, in ems.
@@ -41,6 +42,11 @@ pub(crate) enum Item {
     Qr {
         area: Area,
         modules: Modules,
+    },
+    /// A square picture that fills `area`.
+    Picture {
+        area: Area,
+        picture: Picture,
     },
 }
 

@@ -2,7 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 use krilla::color::rgb;
-use krilla::geom::{Path, PathBuilder, Point, Transform};
+use krilla::geom::{Path, PathBuilder, Point, Size, Transform};
+use krilla::image::Image;
 use krilla::metadata::{DateTime, Metadata};
 use krilla::num::NormalizedF32;
 use krilla::page::PageSettings;
@@ -15,6 +16,7 @@ use super::drawing::{Area, Color, Drawing, Item, Step, Text, Weight, polygon, ro
 use super::error::RenderError;
 use super::face::{Face, Glyph};
 use super::fonts::Fonts;
+use super::picture::Picture;
 use super::qr::Modules;
 
 /// Thickness of the line around letters that stand for a bold face, in ems.
@@ -78,6 +80,7 @@ impl Pen<'_> {
             Item::Shape { area, radius, color } => self.fill(path(&rounded(area, *radius)), *color),
             Item::Polygon { points, color } => self.fill(path(&polygon(points)), *color),
             Item::Qr { area, modules } => self.fill(qr_path(area, modules), BLACK),
+            Item::Picture { area, picture } => self.picture(area, picture),
             Item::Text(text) => return self.text(text),
         }
         Ok(())
@@ -88,6 +91,14 @@ impl Pen<'_> {
         self.surface.set_stroke(None);
         self.surface.set_fill(Some(fill(color)));
         self.surface.draw_path(&path);
+    }
+
+    fn picture(&mut self, area: &Area, picture: &Picture) {
+        let (width, height) = picture.size();
+        let Some(size) = Size::from_wh(area.width, area.height) else { return };
+        self.surface.push_transform(&Transform::from_translate(area.x, area.y));
+        self.surface.draw_image(Image::from_rgba8(picture.rgba().to_vec(), width, height), size);
+        self.surface.pop();
     }
 
     /// Draws a line as runs of one face each.

@@ -4,12 +4,16 @@
 
 use png::{BitDepth, ColorType, Compression, Encoder, PixelDimensions, Unit};
 use skrifa::outline::OutlinePen;
-use tiny_skia::{FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Rect, Stroke, Transform};
+use tiny_skia::{
+    FillRule, FilterQuality, IntSize, LineJoin, Paint, Path, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke,
+    Transform,
+};
 
 use super::drawing::{Area, Color, Drawing, Item, Step, Text, Weight, polygon, rounded};
 use super::error::RenderError;
 use super::fonts::Fonts;
 use super::pdf::EMBOLDEN;
+use super::picture::Picture;
 use super::qr::Modules;
 
 /// The picture at `dpi` pixels per inch.
@@ -54,6 +58,7 @@ impl Canvas<'_> {
             Item::Shape { area, radius, color } => self.fill(path(&rounded(area, *radius)), *color),
             Item::Polygon { points, color } => self.fill(path(&polygon(points)), *color),
             Item::Qr { area, modules } => self.qr(area, modules),
+            Item::Picture { area, picture } => self.picture(area, picture),
             Item::Text(text) => return self.text(text),
         }
         Ok(())
@@ -80,6 +85,17 @@ impl Canvas<'_> {
                 self.pixmap.fill_rect(rect, &black, Transform::identity(), None);
             }
         }
+    }
+
+    fn picture(&mut self, area: &Area, picture: &Picture) {
+        let (width, height) = picture.size();
+        let source =
+            IntSize::from_wh(width, height).and_then(|s| Pixmap::from_vec(picture.rgba().to_vec(), s));
+        let Some(source) = source else { return };
+        let zoom = area.width * self.scale / width as f32;
+        let place = Transform::from_row(zoom, 0.0, 0.0, zoom, area.x * self.scale, area.y * self.scale);
+        let smooth = PixmapPaint { quality: FilterQuality::Bilinear, ..PixmapPaint::default() };
+        self.pixmap.draw_pixmap(0, 0, source.as_ref(), &smooth, place, None);
     }
 
     fn text(&mut self, text: &Text) -> Result<(), RenderError> {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::drawing::{Anchor, Area, Color, Drawing, Item, Step, Text, Weight, polygon, rounded};
+use super::picture::Picture;
 use super::qr::Modules;
 
 const FAMILIES: &str = "'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC','Microsoft YaHei',\
@@ -32,6 +33,7 @@ pub(crate) fn write(drawing: &Drawing) -> Vec<u8> {
             Item::Polygon { points, color } => path(&mut out, &polygon(points), *color),
             Item::Text(line) => text(&mut out, line),
             Item::Qr { area, modules } => qr(&mut out, area, modules),
+            Item::Picture { area, picture } => image(&mut out, area, picture),
         }
     }
     out.push_str("</svg>\n");
@@ -82,6 +84,18 @@ fn qr(out: &mut String, area: &Area, modules: &Modules) {
         area.y,
         area.width / modules.side() as f32,
         modules.svg_path(),
+    );
+}
+
+fn image(out: &mut String, area: &Area, picture: &Picture) {
+    let _ = writeln!(
+        out,
+        "<image x=\"{:.3}\" y=\"{:.3}\" width=\"{:.3}\" height=\"{:.3}\" href=\"{}\"/>",
+        area.x,
+        area.y,
+        area.width,
+        area.height,
+        picture.data_url(),
     );
 }
 

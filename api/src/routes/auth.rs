@@ -9,12 +9,14 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use crate::app::sign_in::SignedIn;
 use crate::app::{session, sign_in};
 use crate::error::{Answer, Problem};
 use crate::http::auth::session_of;
 use crate::http::body::Body;
 use crate::http::frame::client_address;
 use crate::http::server::ProblemBody;
+use crate::http::text::Text;
 use crate::state::App;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -81,6 +83,10 @@ struct SessionRequest {
     /// Six digits.
     #[schema(example = "123456")]
     code: String,
+    /// From a `phone_not_bound` of WeChat or Alipay: binds that account to this phone.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 512)]
+    binding_token: Option<Text<512>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -91,7 +97,7 @@ pub(super) struct PersonSummary {
 }
 
 #[derive(Serialize, ToSchema)]
-struct SessionAnswer {
+pub(super) struct SessionAnswer {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
     expires_at: Timestamp,
@@ -106,13 +112,19 @@ struct SessionAnswer {
 #[post("/auth/sessions")]
 async fn create_session(app: web::Data<App>, body: Body<SessionRequest>) -> Answer<HttpResponse> {
     let body = body.read().await?;
-    let signed_in = sign_in::sign_in(&app, body.value.request_id, &body.value.code).await?;
-    Ok(HttpResponse::Created().json(SessionAnswer {
+    let SessionRequest { request_id, code, binding_token } = body.value;
+    let binding_token = binding_token.as_ref().map(Text::as_str);
+    sign_in::sign_in(&app, request_id, &code, binding_token).await.map(created)
+}
+
+/// A session that was opened.
+pub(super) fn created(signed_in: SignedIn) -> HttpResponse {
+    HttpResponse::Created().json(SessionAnswer {
         access_token: signed_in.opened.token,
         expires_at: signed_in.opened.expires_at,
         person: PersonSummary { id: signed_in.person.id, phone_masked: signed_in.phone.masked() },
         is_new: signed_in.is_new,
-    }))
+    })
 }
 
 /// Sign out

@@ -1,7 +1,9 @@
 //! The citizen's own record.
 
 use actix_web::{HttpResponse, delete, get, post, web};
+use mashang_domain::person::Platform;
 use mashang_domain::time::Timestamp;
+use mashang_entity::platform_account;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -25,6 +27,14 @@ struct Me {
     #[schema(example = "138****8000")]
     phone_masked: String,
     created_at: Timestamp,
+    /// Accounts that sign me in without a code.
+    accounts: Vec<LinkedAccount>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LinkedAccount {
+    platform: Platform,
+    bound_at: Timestamp,
 }
 
 /// My record
@@ -32,12 +42,15 @@ struct Me {
 #[get("/me")]
 async fn show_me(app: web::Data<App>, citizen: Citizen) -> Answer<web::Json<Me>> {
     let (person, phone_masked) = me::record(&app, &citizen).await?;
-    Ok(web::Json(Me { id: person.id, phone_masked, created_at: person.created_at }))
+    let accounts = me::accounts(&app, &citizen).await?;
+    let linked = |a: platform_account::Model| LinkedAccount { platform: a.platform, bound_at: a.bound_at };
+    let accounts = accounts.into_iter().map(linked).collect();
+    Ok(web::Json(Me { id: person.id, phone_masked, created_at: person.created_at, accounts }))
 }
 
 /// Erase me
 ///
-/// Deletes the number, all scans, notices and sessions. Cannot be undone.
+/// Deletes the number, all scans, notices, sessions and linked accounts. Cannot be undone.
 #[utoipa::path(tag = "Citizen", security(("bearer" = [])), responses((status = 204), (status = 401, body = ProblemBody)))]
 #[delete("/me")]
 async fn erase_me(app: web::Data<App>, citizen: Citizen) -> Answer<HttpResponse> {

@@ -17,6 +17,7 @@ pub mod health_code;
 pub mod me;
 pub mod notice;
 pub mod operation;
+pub mod platform;
 pub mod retention;
 pub mod scan;
 pub mod staff;
@@ -39,6 +40,7 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     api_key::configure(config);
     audit::configure(config);
     auth::configure(config);
+    platform::configure(config);
     me::configure(config);
     operation::configure(config);
     retention::configure(config);

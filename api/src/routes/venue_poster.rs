@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use crate::app::platform::CodePicture;
 use crate::app::venue::{self, ArchiveWish, PosterWish};
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::{Anyone, Staff, may};
@@ -38,6 +39,9 @@ struct PosterQuery {
     lang: Option<Language>,
     /// Id or name of a zone.
     zone: Option<String>,
+    /// `qr` when absent: our own, for every camera. `wxacode` and `alipay` print the code of that platform's mini-program.
+    #[param(inline)]
+    code: Option<CodePicture>,
 }
 
 /// A poster to print
@@ -47,7 +51,7 @@ struct PosterQuery {
     params(("id" = Uuid, Path), ("format" = inline(Format), Path), PosterQuery, ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, content((Vec<u8> = "application/pdf"), (Vec<u8> = "image/png"), (String = "image/svg+xml"))),
     (status = 304), (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    (status = 409, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 #[get("/venues/{id}/poster.{format}")]
 async fn venue_poster(
     app: web::Data<App>,
@@ -58,13 +62,14 @@ async fn venue_poster(
 ) -> Answer<HttpResponse> {
     let (id, format) = path.into_inner();
     let format: Format = format.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    let PosterQuery { direction, size, lang, zone } = query.into_inner();
+    let PosterQuery { direction, size, lang, zone, code } = query.into_inner();
     let wish = PosterWish {
         direction: direction.unwrap_or(Direction::In),
         size: size.unwrap_or(Size::A4),
         language: lang.unwrap_or(Language::Both),
         format,
         zone,
+        code: code.unwrap_or_default(),
     };
     let known = |tag: &str| client_has(&request, tag);
     let made = venue::make_poster(&app, &who, id, wish, known).await?;

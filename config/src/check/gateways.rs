@@ -85,6 +85,7 @@ fn protocol(kind: GatewayKind) -> Protocol {
         | GatewayKind::HuaweiSms
         | GatewayKind::WebhookSms
         | GatewayKind::WebhookVoice
+        | GatewayKind::WechatSubscribe
         | GatewayKind::Log => Protocol::Http,
     }
 }

@@ -84,6 +84,17 @@ fn each_bad_setting_is_refused_by_name() {
         ("DISPATCH__JITTER", "2", "dispatch.jitter"),
         ("CANARY__EVERY_MINUTES", "1", "canary.every_minutes"),
         ("CANARY__EVERY_MINUTES", "5", "canary.phone"),
+        ("WECHAT__APP_ID", "wx1", "wechat.app_secret"),
+        ("WECHAT__ENDPOINT", "api.weixin.qq.com", "wechat.endpoint"),
+        ("WECHAT__PUSH_TOKEN", "ab", "wechat.push_token"),
+        ("WECHAT__OWNERSHIP_NAME", "../x.txt", "wechat.ownership_name"),
+        ("WECHAT__PAGE", "/pages/scan", "wechat.page"),
+        ("WECHAT__CODE_WIDTH", "100", "wechat.code_width"),
+        ("WECHAT__CODES_PER_MINUTE", "9000", "wechat.codes_per_minute"),
+        ("WECHAT__TIMEOUT_MS", "60000", "wechat.timeout_ms"),
+        ("ALIPAY__APP_ID", "2021", "alipay.private_key"),
+        ("ALIPAY__PICTURE_HOSTS", "a/b", "alipay.picture_hosts"),
+        ("ALIPAY__ENDPOINT", "ftp://x", "alipay.endpoint"),
     ];
     for (key, value, named) in table {
         let found = refusals("", &[(&format!("MASHANG__{key}"), value)]);
@@ -100,6 +111,10 @@ fn production_refuses_what_development_may_do() {
         ("MASHANG__LIMITS__CODE_PER_PHONE_HOUR", "50", "limits.code_per_phone_hour"),
         ("MASHANG__LIMITS__CODE_TRIES", "6", "limits.code_tries"),
         ("MASHANG__DEVELOPMENT__CLOCK_OFFSET_FILE", "/x", "development.clock_offset_file"),
+        ("MASHANG__WECHAT__ENDPOINT", "http://api.weixin.qq.com", "wechat.endpoint"),
+        ("MASHANG__WECHAT__ENDPOINT", "https://127.0.0.1", "wechat.endpoint"),
+        ("MASHANG__ALIPAY__ENDPOINT", "http://openapi.alipay.com/gateway.do", "alipay.endpoint"),
+        ("MASHANG__ALIPAY__PICTURE_HOSTS", "http://127.0.0.1:1", "alipay.picture_hosts"),
     ];
     for (key, value, named) in table {
         let mut env: Vec<(&str, &str)> = PRODUCTION.iter().copied().filter(|(k, _)| k != key).collect();

@@ -17,6 +17,7 @@ pub enum GatewayKind {
     HuaweiSms,
     WebhookSms,
     WebhookVoice,
+    WechatSubscribe,
     Email,
     Log,
 }
@@ -34,6 +35,7 @@ impl GatewayKind {
             Self::HuaweiSms => "huawei_sms",
             Self::WebhookSms => "webhook_sms",
             Self::WebhookVoice => "webhook_voice",
+            Self::WechatSubscribe => "wechat_subscribe",
             Self::Email => "email",
             Self::Log => "log",
         }
@@ -42,9 +44,12 @@ impl GatewayKind {
     /// Whether the provider sends texts that it has approved before, under codes of its own. The others take free text.
     pub const fn wants_template_codes(self) -> bool {
         match self {
-            Self::AliyunSms | Self::AliyunVoice | Self::TencentSms | Self::TencentVoice | Self::HuaweiSms => {
-                true
-            }
+            Self::AliyunSms
+            | Self::AliyunVoice
+            | Self::TencentSms
+            | Self::TencentVoice
+            | Self::HuaweiSms
+            | Self::WechatSubscribe => true,
             Self::TwilioSms
             | Self::TwilioVoice
             | Self::WebhookSms
@@ -64,6 +69,7 @@ impl GatewayKind {
             | Self::TencentVoice
             | Self::WebhookSms
             | Self::WebhookVoice
+            | Self::WechatSubscribe
             | Self::Email
             | Self::Log => false,
         }

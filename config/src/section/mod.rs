@@ -3,6 +3,7 @@
 mod alerts;
 mod cards;
 mod limits;
+mod platforms;
 mod process;
 mod rules;
 mod storage;
@@ -10,6 +11,7 @@ mod storage;
 pub use alerts::{Alerts, Dispatch, Embedded, Notifier, Rung, SUMMARY, Template};
 pub use cards::{CardPlatform, Cards};
 pub use limits::{Limits, Sessions};
+pub use platforms::{Alipay, MiniProgramVersion, Wechat};
 pub use process::{Canary, Development, Http, Log, LogFormat, Operation, Posters};
 pub use rules::{Categories, CategorySettings, Health, Scans, Trace, Venues};
 pub use storage::{Database, Keys, Redis, Retention};

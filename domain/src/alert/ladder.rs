@@ -38,6 +38,7 @@ pub const fn channel(rung: RungKind) -> Channel {
         RungKind::Login | RungKind::Sms => Channel::Sms,
         RungKind::Call | RungKind::CallWithoutReceipt => Channel::Voice,
         RungKind::Email => Channel::Email,
+        RungKind::Subscribe => Channel::Subscribe,
     }
 }
 
@@ -58,7 +59,9 @@ pub fn voice_from(at: Timestamp, hours: VoiceHours, urgent: bool) -> Timestamp {
 /// at once; [`due_after_accepted`] puts it right when it was.
 pub fn due(rung: RungKind, now: Timestamp, timing: &Timing) -> Due {
     let wanted = match rung {
-        RungKind::Login | RungKind::Sms | RungKind::Email => return before(now, timing.expires_at),
+        RungKind::Login | RungKind::Sms | RungKind::Email | RungKind::Subscribe => {
+            return before(now, timing.expires_at);
+        }
         RungKind::Call => now,
         RungKind::CallWithoutReceipt => now + timing.call_after,
     };

@@ -17,6 +17,9 @@ crate::macros::words! {
         Voice = "voice",
         /// An e-mail: to officials, and as a fall-back.
         Email = "email",
+        /// A message of a mini-program to a person who agreed to it (WeChat: subscribe message). Sent at most once, whatever
+        /// becomes of its answer: an agreement is good for one message.
+        Subscribe = "subscribe",
     }
 }
 
@@ -30,6 +33,8 @@ crate::macros::words! {
         /// A call that is made only when no receipt of the SMS came in time.
         CallWithoutReceipt = "call_without_receipt",
         Email = "email",
+        /// A message of a mini-program.
+        Subscribe = "subscribe",
     }
 }
 
@@ -59,6 +64,16 @@ crate::macros::words! {
         Unreachable = "unreachable",
         /// Its condition did not come to pass (the SMS had its receipt).
         Skipped = "skipped",
+    }
+}
+
+impl Channel {
+    /// Whether a message whose answer was lost may go out once more, when no receipt told that it arrived.
+    pub const fn may_resend(self) -> bool {
+        match self {
+            Channel::Sms | Channel::Voice | Channel::Email => true,
+            Channel::Subscribe => false,
+        }
     }
 }
 

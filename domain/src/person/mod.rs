@@ -1,5 +1,6 @@
 //! Who people are to us: a phone number, nothing more until they declare their health, and a role with a scope.
 
+pub mod account;
 pub mod actor;
 pub mod address;
 pub mod card;
@@ -12,6 +13,7 @@ pub mod phone;
 pub mod right;
 pub mod role;
 
+pub use account::{Consent, OpenId, Platform};
 pub use actor::Actor;
 pub use address::Address;
 pub use card::CardKind;

@@ -69,6 +69,8 @@ pub enum Rule {
     DaysAfter { period: Period, since: &'static str },
     /// With the row of `parent` that `key` names; that row goes so many days after its `since`.
     With { parent: &'static str, key: Key, period: Period, since: &'static str },
+    /// With the row of `parent` that it refers to: the database deletes both at once.
+    Along { parent: &'static str },
     /// When nothing of the last days refers to the person any more.
     Unused { period: Period, since: &'static str },
     /// From the oldest end, so that the chain of the rest still verifies.
@@ -88,7 +90,7 @@ impl Rule {
             | Rule::With { period, .. }
             | Rule::Unused { period, .. }
             | Rule::Trimmed { period, .. } => Some(period),
-            Rule::UntilTheEnd | Rule::Outlives => None,
+            Rule::Along { .. } | Rule::UntilTheEnd | Rule::Outlives => None,
         }
     }
 
@@ -98,6 +100,7 @@ impl Rule {
             Rule::After { .. }
             | Rule::DaysAfter { .. }
             | Rule::With { .. }
+            | Rule::Along { .. }
             | Rule::Unused { .. }
             | Rule::UntilTheEnd => true,
             Rule::Trimmed { .. } | Rule::Outlives => false,
@@ -110,6 +113,7 @@ impl Rule {
             Rule::After { .. }
             | Rule::DaysAfter { .. }
             | Rule::With { .. }
+            | Rule::Along { .. }
             | Rule::Unused { .. }
             | Rule::Trimmed { .. } => "retention",
             Rule::UntilTheEnd => "destruction",
@@ -179,6 +183,7 @@ fn for_how_long(rule: Rule, days: &RetentionDays) -> String {
         Rule::With { parent, period, since, .. } => {
             format!("同 with `{parent}`：{}，自 from `{since}`", span(period))
         }
+        Rule::Along { parent } => format!("同 with `{parent}`"),
         Rule::Unused { period, since } => {
             format!("本人注销，或 erased by the person, or unused for {}，自 from `{since}`", span(period))
         }
@@ -215,7 +220,7 @@ mod tests {
     #[test]
     fn rows_that_go_with_another_stand_before_it() {
         for (n, k) in TABLE.iter().enumerate() {
-            if let Rule::With { parent, .. } = k.rule {
+            if let Rule::With { parent, .. } | Rule::Along { parent } = k.rule {
                 assert!(TABLE[n..].iter().any(|p| p.table == parent), "{}", k.table);
             }
         }

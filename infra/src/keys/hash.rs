@@ -16,6 +16,7 @@ pub enum Label {
     ClientAddress,
     LoginCode,
     RequestBody,
+    OpenId,
     /// Kind and number of an identity document.
     Identity,
 }
@@ -28,6 +29,7 @@ impl Label {
             Label::ClientAddress => b"client-address",
             Label::LoginCode => b"login-code",
             Label::RequestBody => b"request-body",
+            Label::OpenId => b"open-id",
             Label::Identity => b"identity",
         }
     }

@@ -33,6 +33,7 @@ pub mod outbox;
 pub mod partition;
 pub mod person;
 pub mod place;
+pub mod platform;
 pub mod reminder;
 pub mod retention;
 pub mod safety;

@@ -80,7 +80,11 @@ pub async fn change_phone(
 /// Deletes a person with sessions, scans and everything that names them. Frozen traces keep the random id only, which
 /// leads to nobody any more.
 pub async fn erase(tx: &impl ConnectionTrait, id: Uuid) -> Result<(), DbErr> {
-    use mashang_entity::{notice, scan, session};
+    use mashang_entity::{notice, platform_account, scan, session};
+    platform_account::Entity::delete_many()
+        .filter(platform_account::Column::PersonId.eq(id))
+        .exec(tx)
+        .await?;
     scan::Entity::delete_many().filter(scan::Column::PersonId.eq(id)).exec(tx).await?;
     session::Entity::delete_many().filter(session::Column::PersonId.eq(id)).exec(tx).await?;
     notice::Entity::delete_many().filter(notice::Column::PersonId.eq(id)).exec(tx).await?;

@@ -85,7 +85,7 @@ async fn purge_table(
         }
         Rule::Unused { period, .. } => people::delete_unused(db, limit(period)).await?,
         Rule::Trimmed { period, .. } => audit_trim::trim(db, limit(period)).await?,
-        Rule::UntilTheEnd | Rule::Outlives => return Ok(None),
+        Rule::Along { .. } | Rule::UntilTheEnd | Rule::Outlives => return Ok(None),
     };
     Ok(Some(deleted))
 }

@@ -51,6 +51,8 @@ async fn fill(bench: &Bench, now: Timestamp) {
         let limit = match k.rule {
             Rule::Outlives | Rule::Trimmed { .. } => continue,
             Rule::UntilTheEnd => 10_000,
+            // As long as the person they belong to.
+            Rule::Along { .. } => i64::from(days.scans),
             rule => i64::from(days.of(rule.period().unwrap())),
         };
         bench.insert(k.table, OLD, now - (limit + 1) * DAY - HOUR).await;
@@ -71,6 +73,9 @@ async fn what_is_older_goes_and_what_is_younger_stays(bench: &Bench) {
             _ => (1, 1),
         };
         assert_eq!((n, bench.count(table).await), (gone, left), "{table}");
+    }
+    for k in TABLE.iter().filter(|k| matches!(k.rule, Rule::Along { .. })) {
+        assert_eq!(bench.count(k.table).await, 1, "{} goes with its person", k.table);
     }
     for k in TABLE.iter().filter(|k| k.rule == Rule::UntilTheEnd) {
         assert_eq!(bench.count(k.table).await, 2, "{}", k.table);

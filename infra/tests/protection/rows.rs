@@ -37,6 +37,22 @@ impl Bench {
                 "id, phone_hash, phone_sealed, key_version, block_hash, address_hash, channel, code_hash, created_at, expires_at",
                 format!("{id}, {bytes}, {bytes}, 1, {bytes}, {bytes}, 'sms', {bytes}, {at}, {at}"),
             ),
+            "platform_account" => (
+                "id, platform, open_id_hash, open_id_sealed, key_version, person_id, bound_at",
+                format!("{id}, 'wechat', {bytes}, {bytes}, 1, {id}, {at}"),
+            ),
+            "platform_binding" => (
+                "id, token_hash, platform, open_id_hash, open_id_sealed, key_version, created_at, expires_at",
+                format!("{id}, {bytes}, 'wechat', {bytes}, {bytes}, 1, {at}, {at}"),
+            ),
+            "platform_consent" => (
+                "account_id, template_id, state, granted, sent, changed_at",
+                format!("{id}, 't', 'accepted', 1, 0, {at}"),
+            ),
+            "platform_token" => (
+                "name, id, key_version, fetched_at, expires_at, claimed_until",
+                format!("'wechat:{n}', {id}, 1, {at}, {at}, {at}"),
+            ),
             "venue" => (
                 "id, name, category, division_code, address, key_version, state, created_at, updated_at",
                 format!("{id}, 'v', 'other', '530102', 'a', 1, 'approved', {at}, {at}"),

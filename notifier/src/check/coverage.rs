@@ -47,7 +47,7 @@ fn wanted(settings: &Settings, channel: Channel) -> Vec<&str> {
         .filter(|template| match channel {
             Channel::Sms => template.key != SUMMARY && !reminds(&template.key),
             Channel::Voice => template.levels.iter().any(calls),
-            Channel::Email => false,
+            Channel::Email | Channel::Subscribe => false,
         })
         .map(|template| template.key.as_str())
         .collect();
@@ -73,6 +73,7 @@ fn serves(kind: GatewayKind, channel: Channel) -> bool {
         | GatewayKind::TwilioVoice
         | GatewayKind::WebhookVoice => channel == Channel::Voice,
         GatewayKind::Email => channel == Channel::Email,
-        GatewayKind::Log => channel != Channel::Email,
+        GatewayKind::WechatSubscribe => channel == Channel::Subscribe,
+        GatewayKind::Log => matches!(channel, Channel::Sms | Channel::Voice),
     }
 }

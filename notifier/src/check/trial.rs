@@ -45,8 +45,12 @@ pub async fn send(
 
 async fn try_out(settings: &Settings, gateway: &Arc<dyn Gateway>, to: &Address) -> Trial {
     let fits = match (gateway.channel(), to) {
-        (Channel::Sms | Channel::Voice, Address::Phone(_)) | (Channel::Email, Address::Email(_)) => true,
-        (Channel::Sms | Channel::Voice, Address::Email(_)) | (Channel::Email, Address::Phone(_)) => false,
+        (Channel::Sms | Channel::Voice, Address::Phone(_))
+        | (Channel::Email, Address::Email(_))
+        | (Channel::Subscribe, Address::Account(_)) => true,
+        (Channel::Sms | Channel::Voice, Address::Email(_) | Address::Account(_))
+        | (Channel::Email, Address::Phone(_) | Address::Account(_))
+        | (Channel::Subscribe, Address::Phone(_) | Address::Email(_)) => false,
     };
     if !fits {
         return Trial::OtherChannel(gateway.channel());

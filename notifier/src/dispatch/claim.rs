@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mashang_domain::delivery::Channel;
+use mashang_domain::person::Platform;
 use mashang_domain::time::{DAY, Timestamp};
 use mashang_entity::delivery;
 use mashang_infra::bugs::{self, Bug};
@@ -80,6 +82,8 @@ async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timesta
         ids
     };
     let people = store::delivery::people(&**tx, &all(|r| r.person_id)).await?;
+    let written = all(|r| r.person_id.filter(|_| r.channel == Channel::Subscribe));
+    let accounts = store::platform::account::of_people(&**tx, Platform::Wechat, &written).await?;
     let logins = store::delivery::logins(&**tx, &all(|r| r.login_id)).await?;
     let staff = store::summary::readers(&**tx, &all(|r| r.staff_id)).await?;
     let again = all(|r| (r.epoch > 1).then_some(r.id));
@@ -90,6 +94,7 @@ async fn facts(core: &Core, tx: &WriteTx, rows: &[delivery::Model], now: Timesta
     let sent = sent(core, tx, rows, now).await?;
     Ok(Facts {
         people: people.into_iter().map(|p| (p.id, p)).collect(),
+        accounts: accounts.into_iter().map(|a| (a.person_id, a)).collect(),
         logins: logins.into_iter().map(|l| (l.id, l)).collect(),
         staff: staff.into_iter().map(|s| (s.id, s)).collect(),
         unanswered: unanswered.into_iter().map(|u| (u.delivery_id, u)).collect(),

@@ -33,6 +33,7 @@ const fn usual(kind: GatewayKind) -> NumberCaps {
         | GatewayKind::TwilioVoice
         | GatewayKind::WebhookSms
         | GatewayKind::WebhookVoice
+        | GatewayKind::WechatSubscribe
         | GatewayKind::Email
         | GatewayKind::Log => NumberCaps { minute: None, hour: None, day: None },
     }

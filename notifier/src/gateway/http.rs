@@ -3,11 +3,11 @@
 //! The client follows no redirect and repeats nothing by itself: a request that went out twice is a person warned twice. A
 //! failure before the request was written is certain to have sent nothing; every later one is [`Exchange::Lost`].
 
-use std::sync::Once;
 use std::time::Duration;
 
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{ErrorClass, Outcome};
+pub use mashang_infra::tls::install as install_tls;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
 use serde::de::DeserializeOwned;
@@ -72,15 +72,6 @@ impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish()
     }
-}
-
-/// Makes the TLS library use ring; needed once before the first client.
-pub fn install_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // An error says that another part of the process has already chosen a provider, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }
 
 /// A client with the time-outs of one gateway.

@@ -23,6 +23,7 @@ mod terms;
 mod turns;
 pub mod twilio;
 pub mod webhook;
+pub mod wechat;
 
 use std::fmt;
 

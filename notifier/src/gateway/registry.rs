@@ -12,6 +12,7 @@ use super::huawei::HuaweiSms;
 use super::tencent::{TencentSms, TencentVoice};
 use super::twilio::{TwilioSms, TwilioVoice};
 use super::webhook::Webhook;
+use super::wechat::WechatSubscribe;
 use super::{Gateway, LogGateway, Site};
 
 /// Why the gateways cannot be made. The notifier does not start with half of them.
@@ -67,6 +68,7 @@ fn add(table: &GatewaySettings, site: &Site, to: &mut Vec<Arc<dyn Gateway>>) -> 
         GatewayKind::TwilioSms => to.push(Arc::new(TwilioSms::new(table, site)?)),
         GatewayKind::TwilioVoice => to.push(Arc::new(TwilioVoice::new(table, site)?)),
         GatewayKind::HuaweiSms => to.push(Arc::new(HuaweiSms::new(table, site)?)),
+        GatewayKind::WechatSubscribe => to.push(Arc::new(WechatSubscribe::new(table, site)?)),
         GatewayKind::Email => to.push(Arc::new(Email::new(table, site)?)),
     }
     Ok(())

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use mashang_domain::delivery::{DeliveryState, RungKind};
-use mashang_domain::person::{Address, Email, Phone, login};
+use mashang_domain::delivery::{Channel, DeliveryState, RungKind};
+use mashang_domain::person::{Address, Email, OpenId, Phone, login};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{delivery, login_code, person, staff};
+use mashang_entity::{delivery, login_code, person, platform_account, staff};
 use mashang_infra::bugs::{self, Bug};
 use mashang_infra::keys::Field;
 use mashang_infra::store;
@@ -106,6 +106,10 @@ impl Planner<'_> {
                 (phone.into(), code)
             }
             (None, Some(id)) => (self.of_staff(&row, facts.staff.get(&id))?.into(), None),
+            (None, None) if row.channel == Channel::Subscribe => {
+                let account = row.person_id.and_then(|id| facts.accounts.get(&id));
+                (self.of_account(&row, account)?.into(), None)
+            }
             (None, None) => {
                 (self.of_person(&row, row.person_id.and_then(|id| facts.people.get(&id)))?.into(), None)
             }
@@ -162,6 +166,19 @@ impl Planner<'_> {
         opened.map_err(|error| {
             tracing::error!(delivery.id = %row.id, %error, "the number of a person does not open");
             ended(row, DeliveryState::Failed, "number_does_not_open")
+        })
+    }
+
+    fn of_account(
+        &self,
+        row: &delivery::Model,
+        account: Option<&platform_account::Model>,
+    ) -> Result<OpenId, Box<Settled>> {
+        let account = account.ok_or_else(|| ended(row, DeliveryState::Unreachable, "no_account"))?;
+        let opened = store::platform::account::open_id_of(self.keys, account, Purpose::Notify);
+        opened.map_err(|error| {
+            tracing::error!(delivery.id = %row.id, %error, "the account of a person does not open");
+            ended(row, DeliveryState::Failed, "account_does_not_open")
         })
     }
 

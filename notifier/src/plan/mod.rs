@@ -13,7 +13,7 @@ use mashang_config::Settings;
 use mashang_domain::delivery::{Channel, DeliveryState};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_entity::{delivery, login_code, person, staff};
+use mashang_entity::{delivery, login_code, person, platform_account, staff};
 use mashang_infra::keys::KeyRing;
 use mashang_infra::store::delivery::{Settled, Unanswered};
 use uuid::Uuid;
@@ -27,6 +27,8 @@ use crate::router::Router;
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) people: HashMap<Uuid, person::Model>,
+    /// The WeChat accounts of people who are written to there, by person.
+    pub(crate) accounts: HashMap<Uuid, platform_account::Model>,
     pub(crate) logins: HashMap<Uuid, login_code::Model>,
     /// Officials who are written to.
     pub(crate) staff: HashMap<Uuid, staff::Model>,

@@ -42,7 +42,7 @@ impl ReceiptFormat {
             GatewayKind::TencentVoice => Some(Self::TencentVoice),
             GatewayKind::TwilioSms | GatewayKind::TwilioVoice => Some(Self::Twilio),
             GatewayKind::HuaweiSms => Some(Self::HuaweiSms),
-            GatewayKind::Email | GatewayKind::Log => None,
+            GatewayKind::WechatSubscribe | GatewayKind::Email | GatewayKind::Log => None,
         }
     }
 

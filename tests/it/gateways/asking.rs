@@ -14,7 +14,7 @@ const ANSWERING: [&str; 2] = ["aliyun_sms", "tencent_sms"];
 fn phone(number: usize) -> Phone {
     match person(number).to {
         Address::Phone(phone) => phone,
-        Address::Email(_) => panic!("a number"),
+        Address::Email(_) | Address::Account(_) => panic!("a number"),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the kinds differ in, so that one suite can hold all of them: a row each.
 
 use mashang_config::gateway::GatewaySettings;
-use mashang_domain::person::{Address, Email, Phone};
+use mashang_domain::person::{Address, Email, OpenId, Phone};
 use mashang_tests::fake_provider::{FakeProvider, Fault, KEY_ID, KEY_SECRET, TWILIO_ACCOUNT, WEBHOOK_SECRET};
 use serde_json::{Value, json};
 
 /// The kinds that speak to a provider.
-pub(super) const SENDING: [&str; 10] = [
+pub(super) const SENDING: [&str; 11] = [
     "aliyun_sms",
     "aliyun_voice",
     "tencent_sms",
@@ -16,12 +16,13 @@ pub(super) const SENDING: [&str; 10] = [
     "huawei_sms",
     "webhook_sms",
     "webhook_voice",
+    "wechat_subscribe",
     "email",
 ];
 
-/// Those that speak HTTP.
-pub(super) fn by_http() -> impl Iterator<Item = &'static str> {
-    SENDING.into_iter().filter(|kind| *kind != "email")
+/// Those that reach a number over HTTP: what the outside fake knows.
+pub(super) fn by_phone() -> impl Iterator<Item = &'static str> {
+    SENDING.into_iter().filter(|kind| !matches!(*kind, "email" | "wechat_subscribe"))
 }
 
 /// Short, because hanging providers are waited for.
@@ -64,6 +65,7 @@ pub(super) fn table(kind: &str, endpoint: &str, secret: &str) -> GatewaySettings
         sender = "{sender}"
         receipt_secret = "{}"
         timeout_ms = {TIMEOUT_MS}
+        fields = {{ place = "thing1", code = "character_string2", "alert_1.place" = "thing9" }}
         templates = {{ {templates} }}"#,
         keys(kind).0,
         if provider(kind) == "huawei" { "receipts" } else { "" },
@@ -94,13 +96,18 @@ pub(super) fn at(kind: &str, address: &str, tls: bool) -> String {
 pub(super) fn address(kind: &str, number: usize) -> Address {
     match kind {
         "email" => Email::parse(&format!("p{number:05}@example.org")).unwrap().into(),
+        "wechat_subscribe" => OpenId::parse(&format!("o139000{number:05}")).unwrap().into(),
         _ => Phone::parse(&format!("139000{number:05}")).unwrap().into(),
     }
 }
 
 /// What a person's address looks like in a log.
 pub(super) fn mask(kind: &str) -> &'static str {
-    if kind == "email" { "p***@example.org" } else { "139****0000" }
+    match kind {
+        "email" => "p***@example.org",
+        "wechat_subscribe" => "openid:***",
+        _ => "139****0000",
+    }
 }
 
 /// The class of an answer that sends us elsewhere. A mail server that does so has refused.
@@ -124,13 +131,19 @@ pub(super) fn on_the_wire(kind: &str, place: &str) -> Value {
             json!({ "twiml": say })
         }
         "tencent_sms" | "tencent_voice" | "huawei_sms" => json!([place]),
+        "wechat_subscribe" => json!({ "thing1": place }),
         _ => json!({ "place": place }),
     }
 }
 
-/// Faults that are refusals, and the class of each. Twilio has no limit for one person: its quota is the account's.
+/// Faults that are refusals, and the class of each. Twilio has no limit for one person: its quota is the account's. WeChat's
+/// limit is the person's consent.
 pub(super) fn refusals(kind: &str) -> [(Fault, &'static str); 5] {
-    let limit = if provider(kind) == "twilio" { "account" } else { "frequency_limited" };
+    let limit = match provider(kind) {
+        "twilio" => "account",
+        "wechat" => "number_invalid",
+        _ => "frequency_limited",
+    };
     [
         (Fault::Throttled, "throttled"),
         (Fault::NumberInvalid, "number_invalid"),
@@ -142,15 +155,15 @@ pub(super) fn refusals(kind: &str) -> [(Fault, &'static str); 5] {
 
 /// The delay that a throttling provider names, in milliseconds; some ask to slow down and do not say for how long.
 pub(super) fn names_its_delay(kind: &str) -> bool {
-    !matches!(provider(kind), "tencent" | "huawei" | "email")
+    !matches!(provider(kind), "tencent" | "huawei" | "wechat" | "email")
 }
 
 /// Whether a request carries a time that the provider compares with its own.
 pub(super) fn carries_the_time(kind: &str) -> bool {
-    !matches!(provider(kind), "twilio" | "email")
+    !matches!(provider(kind), "twilio" | "wechat" | "email")
 }
 
 /// Whether texts must have been approved before, under codes that the settings name.
 pub(super) fn wants_codes(kind: &str) -> bool {
-    matches!(provider(kind), "aliyun" | "tencent" | "huawei")
+    matches!(provider(kind), "aliyun" | "tencent" | "huawei" | "wechat")
 }

@@ -10,6 +10,7 @@ pub(crate) mod mail;
 mod outside;
 mod receipts;
 mod refusals;
+mod subscribe;
 
 use std::sync::Arc;
 

@@ -92,7 +92,7 @@ const FAULTS: [(&str, &str, &str, bool); 16] = [
 #[tokio::test]
 async fn accepted_messages_stand_in_its_books() {
     let Some(outside) = Outside::start() else { return };
-    for kind in by_http() {
+    for kind in by_phone() {
         outside.post("/_reset", json!({})).await;
         let gateway = gateway(table(kind, &outside.url, keys(kind).1));
         assert_eq!(words(&gateway.send(&batch(3)).await), ["accepted"; 3], "{kind}");
@@ -114,7 +114,7 @@ async fn accepted_messages_stand_in_its_books() {
 #[tokio::test]
 async fn its_faults_become_the_right_outcomes() {
     let Some(outside) = Outside::start() else { return };
-    for kind in by_http() {
+    for kind in by_phone() {
         outside.post("/_reset", json!({})).await;
         let gateway = gateway(table(kind, &outside.url, keys(kind).1));
         for (digits, at_cloud, elsewhere, goes_out) in FAULTS {

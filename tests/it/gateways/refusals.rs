@@ -179,6 +179,8 @@ fn a_gateway_that_cannot_work_is_not_built() {
         ("twilio_sms", "https://example.org/path", "s"),
         ("twilio_voice", "https://example.org", ""),
         ("huawei_sms", "https://example.org/path", "s"),
+        ("wechat_subscribe", "https://example.org/path", "s"),
+        ("wechat_subscribe", "https://example.org", ""),
         ("email", "https://example.org", "s"),
         ("webhook_sms", "https://example.org", "not base64"),
         ("webhook_sms", "nowhere", "whsec_c2VjcmV0"),

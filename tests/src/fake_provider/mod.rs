@@ -14,6 +14,7 @@ mod tencent;
 mod twilio;
 mod weather;
 mod webhook;
+mod wechat;
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -47,9 +48,9 @@ const HANG: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// `SendSms`, `SendBatchSms`, `SingleCallByTts`, `SendTtsVoice`, `Messages`, `Calls`, `batchSendSms`, `batchSendDiffSms`,
-    /// `webhook/sms`, `webhook/voice` or `smtp`.
+    /// `webhook/sms`, `webhook/voice`, `subscribe` or `smtp`.
     pub api: String,
-    /// E.164, or an e-mail address.
+    /// E.164, an e-mail address or an openid.
     pub phone: String,
     pub template: String,
     pub variables: Value,
@@ -124,6 +125,8 @@ struct State {
     /// First answers by `webhook-id` or Message-ID.
     answered: HashMap<String, Value>,
     calls: usize,
+    /// Which access token of WeChat's is the good one.
+    wechat_token: u32,
     sky: Sky,
     /// Calls that are not answered yet.
     open: usize,
@@ -154,6 +157,7 @@ impl FakeProvider {
                 .route("/webhook/{channel}", web::post().to(webhook_call))
                 .route("/2010-04-01/{resource:.*}", web::post().to(twilio_call))
                 .route("/sms/{api}/v1", web::post().to(huawei_call))
+                .route("/cgi-bin/{call:.*}", web::post().to(wechat_call))
                 .route("/elsewhere", web::route().to(elsewhere))
         })
         .on_connect(keep_socket)
@@ -177,6 +181,11 @@ impl FakeProvider {
     /// Of the mail server, on the loopback, without TLS.
     pub fn smtp_port(&self) -> u16 {
         self.smtp_port
+    }
+
+    /// WeChat's access token is good no more.
+    pub fn revoke_wechat_token(&self) {
+        lock(&self.state).wechat_token += 1;
     }
 
     /// All accepted messages, oldest first.
@@ -296,6 +305,11 @@ async fn twilio_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>
 
 async fn huawei_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
     let (answer, fault) = huawei::answer(&request, &body, &mut lock(&state));
+    respond(&request, &state, answer, fault).await
+}
+
+async fn wechat_call(request: HttpRequest, body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
+    let (answer, fault) = wechat::answer(&request, &body, &mut lock(&state));
     respond(&request, &state, answer, fault).await
 }
 

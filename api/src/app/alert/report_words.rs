@@ -77,6 +77,7 @@ pub const fn channel(channel: Channel) -> Said {
         Channel::Sms => said("短信", "SMS"),
         Channel::Voice => said("电话", "Call"),
         Channel::Email => said("邮件", "E-mail"),
+        Channel::Subscribe => said("微信消息", "WeChat message"),
     }
 }
 

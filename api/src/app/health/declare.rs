@@ -9,9 +9,7 @@ use mashang_domain::time::Timestamp;
 use mashang_entity::declaration;
 use mashang_infra::health::statement::Statement;
 use mashang_infra::health::{Happening, apply};
-use mashang_infra::store::audit::{self, Act};
 use mashang_infra::store::declaration as declarations;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::{changed, outcome, require, state};
@@ -81,16 +79,6 @@ pub async fn declare(app: &App, citizen: &Citizen, form: Form) -> Answer<Declare
     for done in apply(&*tx, &rules, &[happening], now).await? {
         outcome(done)?;
     }
-    let act = Act {
-        actor: &citizen.actor(),
-        action: "health.declare",
-        purpose: Purpose::HealthCode,
-        subject: Some(citizen.person_id),
-        object_kind: "declaration",
-        object_id: id.to_string(),
-        detail: json!({ "notice": app.settings.health.notice_version }),
-    };
-    audit::append(&*tx, act, now).await?;
     tx.commit().await?;
     changed(app, [citizen.person_id]).await;
     Ok(Declared { id, at: now, state: state(app, citizen.person_id).await? })

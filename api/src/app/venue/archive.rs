@@ -120,7 +120,7 @@ fn draw_all(
 }
 
 fn drawn(sheet: &Sheet, fonts: &Fonts) -> (String, Vec<u8>) {
-    match sheet.draw(Size::A4, Language::Both, Format::Pdf, fonts) {
+    match sheet.draw(Size::A4, Language::Both, Format::Pdf, None, fonts) {
         Ok(bytes) => (sheet.file_name("pdf"), bytes),
         Err(e) => {
             let text = format!("这张海报未能生成。This poster could not be made.\n{e}\n");

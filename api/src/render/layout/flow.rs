@@ -227,7 +227,7 @@ mod tests {
     fn texts(page: &Drawing) -> Vec<String> {
         let text = |item: &Item| match item {
             Item::Text(text) => Some(text.content.clone()),
-            Item::Shape { .. } | Item::Polygon { .. } | Item::Qr { .. } => None,
+            Item::Shape { .. } | Item::Polygon { .. } | Item::Qr { .. } | Item::Picture { .. } => None,
         };
         page.items.iter().filter_map(text).collect()
     }

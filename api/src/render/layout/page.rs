@@ -29,7 +29,7 @@ pub(crate) fn draw(
     let room = bottom - top;
     let side = room.min(LARGEST_QR);
     let middle = sheet.page.width / 2.0;
-    sheet.qr(poster.url, middle, top + (room - side) / 2.0, side)?;
+    sheet.code(poster, middle, top + (room - side) / 2.0, side)?;
     Ok(sheet.page)
 }
 

@@ -1,5 +1,6 @@
 //! A page in the making: the few moves the layouts are written in.
 
+use super::super::Poster;
 use super::super::drawing::{ASCENT, Anchor, Area, Color, DESCENT, Drawing, Item, MIDDLE, Text, Weight};
 use super::super::error::RenderError;
 use super::super::qr::Modules;
@@ -59,10 +60,19 @@ impl<'a> Sheet<'a> {
         self.page.items.push(Item::Polygon { points, color });
     }
 
-    /// A QR centred on `middle` from `top` downwards.
-    pub(crate) fn qr(&mut self, link: &str, middle: f32, top: f32, side: f32) -> Result<(), RenderError> {
+    /// The code of a poster, centred on `middle` from `top` downwards: a platform's, or our own QR.
+    pub(crate) fn code(
+        &mut self,
+        poster: &Poster<'_>,
+        middle: f32,
+        top: f32,
+        side: f32,
+    ) -> Result<(), RenderError> {
         let area = Area::new(middle - side / 2.0, top, side, side);
-        self.page.items.push(Item::Qr { area, modules: Modules::encode(link)? });
+        self.page.items.push(match poster.picture {
+            Some(picture) => Item::Picture { area, picture: picture.clone() },
+            None => Item::Qr { area, modules: Modules::encode(poster.url)? },
+        });
         Ok(())
     }
 

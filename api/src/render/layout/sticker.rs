@@ -24,7 +24,7 @@ pub(crate) fn draw(
     let top = name(&mut sheet, poster, language, area.bottom() + 2.5)?;
     let bottom = foot(&mut sheet, poster, language)?;
     let side = (bottom - top).min(width);
-    sheet.qr(poster.url, middle, top + (bottom - top - side) / 2.0, side)?;
+    sheet.code(poster, middle, top + (bottom - top - side) / 2.0, side)?;
     Ok(sheet.page)
 }
 

@@ -24,6 +24,7 @@ fn poster(venue_name: &str, direction: Direction) -> Poster<'_> {
         category_zh: "体育场馆",
         category_en: "entertainment",
         direction,
+        picture: None,
         url: "https://ma.kunming.example.cn/v/0123456789ABCDEFGHJK/in",
         short_code: "WMWMW6789ABCDEFGHJKQ",
         hotline: "0871-12345（24小时）",
@@ -49,7 +50,7 @@ fn every_drawing(measure: &dyn Measure, check: impl Fn(&Drawing, &str)) {
 fn solid(drawing: &Drawing) -> Vec<(Area, String)> {
     let area = |item: &Item| match item {
         Item::Text(text) => Some((text.area(), text.content.clone())),
-        Item::Qr { area, .. } => Some((*area, "QR".to_owned())),
+        Item::Qr { area, .. } | Item::Picture { area, .. } => Some((*area, "QR".to_owned())),
         Item::Shape { .. } | Item::Polygon { .. } => None,
     };
     drawing.items.iter().filter_map(area).collect()
@@ -88,7 +89,7 @@ fn the_code_is_large_enough_to_scan() {
     every_drawing(&Estimate, |drawing, context| {
         let qr = drawing.items.iter().find_map(|item| match item {
             Item::Qr { area, modules } => Some(area.width / modules.side() as f32),
-            Item::Shape { .. } | Item::Polygon { .. } | Item::Text(_) => None,
+            Item::Shape { .. } | Item::Polygon { .. } | Item::Text(_) | Item::Picture { .. } => None,
         });
         let module_mm = qr.unwrap() * drawing.scale * 25.4 / 72.0;
         assert!(module_mm >= 0.6, "{module_mm} mm ({context})");

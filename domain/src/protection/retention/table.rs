@@ -1,6 +1,6 @@
 //! The retention table. Its order is the order of deletion: what refers to a row stands before the row.
 
-use super::Rule::{After, DaysAfter, Outlives, Trimmed, UntilTheEnd, Unused, With};
+use super::Rule::{After, Along, DaysAfter, Outlives, Trimmed, UntilTheEnd, Unused, With};
 use super::{Kept, Key, Period, Personal};
 
 /// With the health code of the person.
@@ -30,6 +30,42 @@ pub const TABLE: &[Kept] = &[
         rule: After { period: Period::LoginCodes, since: "created_at" },
         why_zh: "验证登录并限制发送次数",
         why_en: "Checks sign-ins and bounds how often codes are sent",
+    },
+    Kept {
+        table: "platform_binding",
+        holds_zh: "待绑定的微信或支付宝账号：加密的账号编号及其散列、一次性凭证的散列",
+        holds_en: "WeChat or Alipay accounts that wait for a phone number: sealed id, its keyed hash, hash of the one-time token",
+        personal: Personal::Yes,
+        rule: After { period: Period::LoginCodes, since: "created_at" },
+        why_zh: "验证手机号后绑定；凭证十分钟内有效、只用一次",
+        why_en: "Bound when the phone is proved; the token lives ten minutes and is used once",
+    },
+    Kept {
+        table: "platform_consent",
+        holds_zh: "对微信订阅消息模板的同意或拒绝",
+        holds_en: "Consent to templates of WeChat's subscribe messages, or its refusal",
+        personal: Personal::Yes,
+        rule: Along { parent: "platform_account" },
+        why_zh: "仅向同意者发送",
+        why_en: "Only those who agreed are written to",
+    },
+    Kept {
+        table: "platform_account",
+        holds_zh: "已绑定的微信或支付宝账号：加密的账号编号及其散列",
+        holds_en: "Bound WeChat or Alipay accounts: sealed id and its keyed hash",
+        personal: Personal::Yes,
+        rule: Along { parent: "person" },
+        why_zh: "验证过手机号后，以后登录无需再输验证码",
+        why_en: "Who once proved the phone signs in without a code",
+    },
+    Kept {
+        table: "platform_token",
+        holds_zh: "微信接口的访问凭证，加密",
+        holds_en: "Access token of WeChat's server API, sealed",
+        personal: Personal::No,
+        rule: UntilTheEnd,
+        why_zh: "各进程共用一个凭证",
+        why_en: "All processes share one",
     },
     Kept {
         table: "work_item",

@@ -2,6 +2,7 @@
 //!
 //! Each statement takes a bounded number of rows, skips rows that somebody else holds, and is harmless twice.
 
+use mashang_domain::delivery::Channel;
 use mashang_domain::time::{MINUTE, SECOND, Timestamp};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
@@ -155,6 +156,16 @@ fn unless_to_be_asked(raw: Raw, reconcile: &Reconcile, now: Timestamp) -> Raw {
     raw.any_word(reconcile.answering.iter().map(String::as_str)).sql("))")
 }
 
+/// Holds for what is never sent twice, whatever becomes of its answer.
+fn sent_once() -> String {
+    if bugs::has(Bug::SubscribeTwice) {
+        return "rung_kind = 'login'".to_owned();
+    }
+    let channels = Channel::ALL.iter().filter(|channel| !channel.may_resend());
+    let channels: Vec<String> = channels.map(|channel| format!("'{channel}'")).collect();
+    format!("rung_kind = 'login' OR channel IN ({})", channels.join(", "))
+}
+
 /// What became of unknown deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resolved {
@@ -165,7 +176,7 @@ pub struct Resolved {
     pub possible_duplicates: usize,
 }
 
-/// Ends the wait for lost answers. A login code is never sent twice, a warning is sent once more: missing it is worse
+/// Ends the wait for lost answers. A login code and a subscribe message are never sent twice, a warning is sent once more: missing it is worse
 /// than hearing it twice. What is stale or was resent before is given up.
 pub async fn resolve_unknown(
     db: &impl ConnectionTrait,
@@ -180,18 +191,20 @@ pub async fn resolve_unknown(
     let raw =
         Raw::new(db, "UPDATE delivery SET state = 'failed', code = 'answer_lost', settled_at = ").bind(now);
     let raw = waited(raw)
-        .sql(" AND (rung_kind = 'login' OR expires_at <= ")
+        .sql(&format!(" AND ({} OR expires_at <= ", sent_once()))
         .bind(now)
         .sql(" OR possible_duplicates > 0 AND NOT ");
     let raw = limited(at_idempotent(raw, reconcile).sql(")"), limit).sql(" RETURNING id");
     let given_up = ids(db, raw).await?.len();
     let again = "UPDATE delivery SET state = 'pending', lease_until = NULL";
-    let raw =
-        waited(Raw::new(db, again)).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now).sql(" AND ");
+    let raw = waited(Raw::new(db, again))
+        .sql(&format!(" AND NOT ({}) AND expires_at > ", sent_once()))
+        .bind(now)
+        .sql(" AND ");
     let raw = limited(at_idempotent(raw, reconcile), limit).sql(" RETURNING id");
     let harmless = ids(db, raw).await?.len();
     let raw = Raw::new(db, again).sql(", possible_duplicates = possible_duplicates + 1");
-    let raw = waited(raw).sql(" AND rung_kind <> 'login' AND expires_at > ").bind(now);
+    let raw = waited(raw).sql(&format!(" AND NOT ({}) AND expires_at > ", sent_once())).bind(now);
     // Not "the rest": more may have become unknown since, or been left by the limit.
     let raw = at_idempotent(raw.sql(" AND possible_duplicates = 0 AND NOT "), reconcile);
     let raw = limited(unless_to_be_asked(raw, reconcile, now), limit).sql(" RETURNING id");

@@ -172,7 +172,7 @@ pub async fn run(ctx: &Ctx) -> anyhow::Result<Section> {
     section.push(Row::new("bare Ed25519 (strict), one core", "signatures/s", bare));
     section.note(format!(
         "{} people have codes; every check is of another one, is written down before it is answered and looks for an \
-         earlier showing. A declaration is sealed, checked and coloured, and leaves an audit entry. A code has 147 \
+         earlier showing. A declaration is sealed, checked and coloured. A code has 147 \
          characters: QR version 6 at level M, 41 modules a side.",
         number(f64::from(PEOPLE))
     ));
