@@ -81,6 +81,8 @@ codes! {
     NotDeclared = "not_declared", 409, "尚未申报健康信息或申报已过期，请先申报", "There is no valid health declaration; declare first";
     TokenInvalid = "token_invalid", 422, "不是有效的健康码", "This is no valid code";
     TokenExpired = "token_expired", 422, "该码已过期，请刷新后再出示", "The code has expired; refresh it and show it again";
+    CardMismatch = "card_mismatch", 409, "该卡的持卡人与申报的证件不符", "The card's holder is not who has declared";
+    CardCodeInvalid = "card_code_invalid", 422, "授权码无效、已使用或已过期", "The card's code is wrong, used or expired";
     IdempotencyMismatch = "idempotency_mismatch", 422, "同一幂等键对应了不同的请求内容", "This Idempotency-Key was used with another body";
     RateLimited = "rate_limited", 429, "操作过于频繁，请稍后再试", "Too many requests; try again later";
     Internal = "internal", 500, "服务器内部错误", "Something went wrong on our side";

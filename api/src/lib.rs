@@ -5,6 +5,7 @@
 
 pub mod app;
 mod canary;
+pub mod cards;
 pub mod cli;
 mod client;
 pub mod error;

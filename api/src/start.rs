@@ -22,6 +22,7 @@ use mashang_infra::telemetry::Telemetry;
 use mashang_migration::{Migrator, MigratorTrait};
 use mashang_notifier::service::Notifier;
 
+use crate::cards::Cards;
 use crate::render::Fonts;
 use crate::state::{App, Parts};
 
@@ -138,6 +139,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
     let fonts = fonts(&settings).await?;
     let platforms = Platforms::of(&settings, &db, &keys, &clock)?;
     let rules = rules(&settings, &db, &clock).await?;
+    let cards = Cards::new(&settings.cards).context("cards")?;
     let settings = Arc::new(settings);
     Ok(App::new(Parts {
         settings,
@@ -149,6 +151,7 @@ pub async fn build(settings: Settings, telemetry: Telemetry, lifecycle: Lifecycl
         platforms,
         caches,
         rules,
+        cards,
         fonts,
         lifecycle,
         telemetry,

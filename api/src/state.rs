@@ -24,14 +24,22 @@ use mashang_infra::telemetry::Telemetry;
 
 use uuid::Uuid;
 
+use crate::app::device::Device;
+use crate::app::health::verify::Masked;
 use crate::app::session::Session;
 use crate::app::venue::CodeEntry;
+use crate::cards::Cards;
 use crate::render::Fonts;
 
 /// The name under which session caches tell each other what to drop.
 pub const SESSIONS: &str = "session";
+/// The name under which caches of devices do.
+pub const DEVICES: &str = "api_key";
 /// The name under which caches of venue codes do.
 pub const CODES: &str = "venue_code";
+
+/// The name under which caches of the people of codes do.
+pub const CODE_REFS: &str = "code_ref";
 
 /// The name under which caches of health codes do.
 pub const HEALTH: &str = "health";
@@ -49,6 +57,8 @@ pub struct App {
     pub sessions: Cache<Session>,
     /// For those that the cache has not.
     pub session_reader: SessionReader,
+    /// Devices by their key.
+    pub devices: Cache<Device>,
     /// Closed once the operation has ended.
     pub gate: Gate,
     /// What venue codes stand for, by [`crate::app::venue::code_id`].
@@ -59,14 +69,16 @@ pub struct App {
     pub health_reader: HealthReader,
     /// Whose code a reference of a signed code is.
     pub code_refs: Cache<Option<Uuid>>,
-    /// Names as guards see them, by declaration.
-    pub names: Cache<Arc<str>>,
+    /// Who people are as gates see it, by declaration.
+    pub masked: Cache<Arc<Masked>>,
     /// Signs and checks codes.
     pub issuer: Issuer,
     /// Writes down what gates checked.
     pub checks: CheckLog,
     /// By which health codes are judged.
     pub rules: Rules,
+    /// Where linked cards come from.
+    pub cards: Cards,
     /// Records scans; close it when the server has stopped.
     pub scans: ScanWriter,
     pub fonts: Fonts,
@@ -78,13 +90,14 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let s = &parts.settings.sessions;
         let sessions = parts.caches.cache(SESSIONS, s.cache_entries, Duration::from_secs(s.cache_seconds));
+        let devices = parts.caches.cache(DEVICES, s.cache_entries, Duration::from_secs(s.cache_seconds));
         let v = &parts.settings.venues;
         let codes = parts.caches.cache(CODES, v.cache_entries, Duration::from_secs(v.cache_seconds));
         let h = &parts.settings.health;
         let health = parts.caches.cache(HEALTH, h.cache_entries, Duration::from_secs(h.cache_seconds));
         let lasting = Duration::from_secs(h.cache_seconds * 10);
-        let code_refs = parts.caches.cache("code_ref", h.cache_entries, Duration::from_secs(h.cache_seconds));
-        let names = parts.caches.cache("name", h.cache_entries, lasting);
+        let code_refs = parts.caches.cache(CODE_REFS, h.cache_entries, Duration::from_secs(h.cache_seconds));
+        let masked = parts.caches.cache("masked", h.cache_entries, lasting);
         let issuer = Issuer::new(&parts.db, &parts.keys, h.key_days);
         let Parts {
             settings,
@@ -96,6 +109,7 @@ impl App {
             platforms,
             caches,
             rules,
+            cards,
             fonts,
             lifecycle,
             telemetry,
@@ -116,15 +130,17 @@ impl App {
             caches,
             sessions,
             session_reader,
+            devices,
             gate,
             codes,
             health,
             health_reader,
             code_refs,
-            names,
+            masked,
             issuer,
             checks,
             rules,
+            cards,
             scans,
             fonts,
             lifecycle,
@@ -144,6 +160,7 @@ pub struct Parts {
     pub platforms: Platforms,
     pub caches: Caches,
     pub rules: Rules,
+    pub cards: Cards,
     pub fonts: Fonts,
     pub lifecycle: Lifecycle,
     pub telemetry: Telemetry,

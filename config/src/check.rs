@@ -3,6 +3,7 @@
 //! What needs a connection (server parameters, clocks, migrations) is checked where the connection is made; this part
 //! needs nothing but the values.
 
+mod cards;
 mod endpoint;
 mod gateways;
 mod platforms;
@@ -56,6 +57,7 @@ pub fn check(s: &Settings) -> Vec<Refusal> {
     rules::rules(&mut c, s);
     gateways::gateways(&mut c, s);
     gateways::templates(&mut c, s);
+    cards::cards(&mut c, s);
     platforms::platforms(&mut c, s);
     if s.production() {
         production::production(&mut c, s);

@@ -36,6 +36,7 @@ pub struct Settings {
     pub trace: Trace,
     pub venues: Venues,
     pub health: Health,
+    pub cards: Cards,
     pub categories: Categories,
     pub retention: Retention,
     pub posters: Posters,

@@ -181,8 +181,13 @@ mod tests {
         let all: toml::Table = toml::from_str(crate::DEFAULT_TOML).expect("parses");
         for (section, value) in all.iter().filter_map(|(k, v)| v.as_table().map(|t| (k, t))) {
             assert!(page.contains(&format!("## `[{section}]`")), "{section}");
-            for key in value.keys() {
-                assert!(page.contains(&format!("| `{key}` |")), "{section}.{key}");
+            for (key, value) in value {
+                let (heading, row) = (format!("## `[{section}.{key}]`"), format!("| `{key}` |"));
+                assert!(page.contains(&row) || page.contains(&heading), "{section}.{key}");
+                let inner = value.as_table().filter(|_| page.contains(&heading));
+                for key in inner.into_iter().flat_map(toml::Table::keys) {
+                    assert!(page.contains(&format!("| `{key}` |")), "{section}..{key}");
+                }
             }
         }
     }

@@ -9,7 +9,9 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub person_id: Uuid,
+    /// Of the code; of a look-up by document the check's own id, since nothing was shown twice.
     pub token_id: Uuid,
+    /// Who checked: a member of staff, or a device by the id of its API key.
     pub staff_id: Uuid,
     /// Where, as the guard's device says.
     pub place: Option<String>,

@@ -2,10 +2,12 @@
 
 pub mod alert;
 pub mod alert_colouring;
+pub mod api_key;
 pub mod appeal;
 pub mod attempt;
 pub mod audit;
 pub mod audit_anchor;
+pub mod card_link;
 pub mod case_edit;
 pub mod check_in;
 pub mod code_check;
@@ -43,6 +45,7 @@ pub mod session;
 pub mod staff;
 pub mod trace;
 pub mod trace_contact;
+pub mod trip;
 pub mod venue;
 pub mod venue_code;
 pub mod work_item;

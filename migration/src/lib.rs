@@ -17,6 +17,8 @@ mod m20200210_000008_records;
 mod m20200210_000009_decisions;
 mod m20200210_000010_codes;
 mod m20200210_000011_reminders;
+mod m20200210_000012_devices;
+mod m20200210_000013_cards;
 mod m20200210_000020_platforms;
 mod sql;
 
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20200210_000009_decisions::Migration),
             Box::new(m20200210_000010_codes::Migration),
             Box::new(m20200210_000011_reminders::Migration),
+            Box::new(m20200210_000012_devices::Migration),
+            Box::new(m20200210_000013_cards::Migration),
             Box::new(m20200210_000020_platforms::Migration),
         ]
     }

@@ -9,8 +9,8 @@ use mashang_tests::{Client, Form, TestApp};
 use reqwest::Method;
 use rstest::rstest;
 
-/// In this order stand the letters of [`TABLE`].
-const WHO: [&str; 8] = [
+/// In this order stand the letters of [`TABLE`]; the device's follows from [`DEVICES`].
+const WHO: [&str; 9] = [
     "anonymous",
     "citizen",
     "official",
@@ -19,7 +19,11 @@ const WHO: [&str; 8] = [
     "guard",
     "community_manager",
     "administrator",
+    "device",
 ];
+
+/// What the key of a gate's device opens. Everything else that wants a sign-in refuses it.
+const DEVICES: &[&str] = &["POST /checkpoints/verifications", "POST /checkpoints/devices/verifications"];
 
 // `o` = let in (whatever comes of it: no such id, nothing in the body), `u` = 401, `f` = 403.
 const EVERYBODY: &str = "oooooooo";
@@ -70,8 +74,17 @@ const TABLE: &[(&str, &str)] = &[
     ("GET /me/quarantine", CITIZENS),
     ("GET /me/code-checks", CITIZENS),
     ("PUT /me/reminders", CITIZENS),
+    ("POST /me/trips", CITIZENS),
+    ("GET /me/trips", CITIZENS),
+    ("POST /me/cards", CITIZENS),
+    ("GET /me/cards", CITIZENS),
+    ("DELETE /me/cards/{id}", CITIZENS),
     ("POST /checkpoints/verifications", GATES),
+    ("POST /checkpoints/devices/verifications", GATES),
     ("POST /health-code-keys/{number}/replacement", ADMINISTRATORS),
+    ("POST /api-keys", ADMINISTRATORS),
+    ("GET /api-keys", ADMINISTRATORS),
+    ("DELETE /api-keys/{id}", ADMINISTRATORS),
     ("POST /venues", CITIZENS),
     ("GET /venues", SIGNED_IN),
     ("GET /venues/{id}", SIGNED_IN),
@@ -177,10 +190,11 @@ async fn documented(app: &TestApp) -> Vec<String> {
 /// One caller per column.
 async fn callers(app: &TestApp) -> Vec<Client> {
     let mut callers = vec![app.anyone(), app.citizen().await.client()];
-    for word in &WHO[2..] {
+    for word in &WHO[2..8] {
         let role: Role = word.parse().unwrap();
         callers.push(app.staff(role, "").await.client());
     }
+    callers.push(app.device(&["verify_codes"]).await.client());
     callers
 }
 
@@ -239,7 +253,9 @@ async fn everybody_may_what_the_table_says_and_no_more(#[case] form: Form) {
             // An answer of 401 to somebody who may call is about the body, such as a wrong code.
             seen.push(if *expected == EVERYBODY { 'o' } else { letter(ask(client, route).await) });
         }
-        if seen != *expected {
+        let device = if *expected == EVERYBODY || DEVICES.contains(route) { 'o' } else { 'f' };
+        let expected = format!("{expected}{device}");
+        if seen != expected {
             wrong.push(format!("{route}: {seen}, not {expected}"));
         }
         if *route == "DELETE /me" {

@@ -7,6 +7,8 @@ pub mod app;
 pub mod client;
 pub mod clock;
 pub mod contract;
+pub mod device;
+pub mod fake_cards;
 pub mod fake_platform;
 pub mod fake_provider;
 pub mod figures;

@@ -11,7 +11,8 @@ use mashang_infra::store::{person as people, session as sessions};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{health, session};
+use super::health::{self, cards, trips};
+use super::session;
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Citizen;
 use crate::state::App;
@@ -36,6 +37,8 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
     let (conn, now) = (app.db.conn(), app.clock.now());
     let held = people::held_about(conn, person.id).await?;
     let sessions = sessions::of_person(conn, person.id).await?;
+    let trips = trips::exported(app, person.id).await?;
+    let cards = cards::of(app, person.id, Purpose::OwnRequest).await?;
     let accesses = audit::about(conn, person.id, None, 10_000).await?;
     let accounts = account::of_person(conn, person.id).await?;
     let consents = consent::of_person(conn, person.id).await?;
@@ -58,6 +61,13 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
         "sessions": sessions.iter().map(|s| json!({
             "created_at": s.created_at, "expires_at": s.expires_at, "revoked_at": s.revoked_at,
         })).collect::<Vec<_>>(),
+        "trips": trips.iter().map(|(id, at, trip)| json!({
+            "id": id, "declared_at": at, "from_division": trip.from_division, "to_division": trip.to_division,
+            "departed_on": trip.departed_on, "arrived_on": trip.arrived_on, "transport": trip.transport, "number": trip.number,
+        })).collect::<Vec<_>>(),
+        "cards": cards.iter().map(|(row, card)| json!({
+            "kind": row.kind, "reference": card.reference, "linked_at": row.linked_at,
+        })).collect::<Vec<_>>(),
         "accounts": accounts.iter().map(|a| json!({ "platform": a.platform, "bound_at": a.bound_at })).collect::<Vec<_>>(),
         "message_consents": consents.iter().map(|c| json!({
             "template_id": c.template_id, "state": c.state, "granted": c.granted, "sent": c.sent, "changed_at": c.changed_at,
@@ -71,13 +81,14 @@ pub async fn export(app: &App, citizen: &Citizen) -> Answer<Value> {
 
 /// Erases a person and signs them out everywhere.
 pub async fn erase(app: &App, citizen: &Citizen) -> Answer<()> {
-    let now = app.clock.now();
+    let (now, code) = (app.clock.now(), health::code(app, citizen.person_id).await?);
     let tx = app.db.begin_write().await?;
     let hashes = sessions::revoke_of_person(&*tx, citizen.person_id, None, now).await?;
     people::erase(&*tx, citizen.person_id).await?;
     note(&tx, &citizen.actor(), "person.erase", citizen.person_id, now).await?;
     tx.commit().await?;
     session::forget(app, &hashes).await;
+    health::erased(app, citizen.person_id, code).await;
     Ok(())
 }
 

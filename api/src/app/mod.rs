@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod audit;
 pub mod case;
+pub mod device;
 pub mod dispatch;
 pub mod health;
 pub mod import;

@@ -129,6 +129,7 @@ pub async fn forget(app: &App, token_hashes: &[Vec<u8>]) {
     }
 }
 
-fn cache_id(token_hash: &[u8]) -> Uuid {
+/// Under which a token is cached.
+pub(super) fn cache_id(token_hash: &[u8]) -> Uuid {
     Uuid::from_slice(token_hash.get(..16).unwrap_or(&[0; 16])).unwrap_or_default()
 }

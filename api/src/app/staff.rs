@@ -211,7 +211,7 @@ pub fn require_grant(actor: &Actor, role: Role) -> Answer<()> {
     match actor {
         Actor::System(_) => Ok(()),
         Actor::Staff { role: own, .. } if own.may_grant(role) => Ok(()),
-        Actor::Staff { .. } | Actor::Citizen(_) => Err(Problem::new(Code::Forbidden)),
+        Actor::Staff { .. } | Actor::Citizen(_) | Actor::Device(_) => Err(Problem::new(Code::Forbidden)),
     }
 }
 
@@ -220,6 +220,6 @@ pub fn require_inside(actor: &Actor, division: &str) -> Answer<()> {
     match actor {
         Actor::System(_) => Ok(()),
         Actor::Staff { division: own, .. } if own.covers(division) => Ok(()),
-        Actor::Staff { .. } | Actor::Citizen(_) => Err(Problem::new(Code::NotFound)),
+        Actor::Staff { .. } | Actor::Citizen(_) | Actor::Device(_) => Err(Problem::new(Code::NotFound)),
     }
 }

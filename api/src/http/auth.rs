@@ -1,6 +1,7 @@
 //! Permission in the handler's type: who does not name one of these extractors has no data.
 //!
-//! [`Citizen`] is a signed-in person; [`Staff<R>`] is a member of staff who has the right `R`. The right is checked
+//! [`Citizen`] is a signed-in person; [`Staff<R>`] is a member of staff who has the right `R`; devices come in through
+//! [`Gatekeeper`](super::gatekeeper::Gatekeeper) alone. The right is checked
 //! before the handler runs; the division that bounds what staff see travels in the extractor.
 
 use std::marker::PhantomData;
@@ -13,6 +14,7 @@ use mashang_domain::person::{Actor, Division, Right, Role};
 use mashang_infra::keys::token_hash;
 use uuid::Uuid;
 
+use crate::app::device::{self, Device};
 use crate::app::session::{self, Session, Subject};
 use crate::error::{Answer, Code, Problem};
 use crate::state::App;
@@ -85,7 +87,7 @@ macro_rules! permissions {
 
 permissions! {
     CareForVenues, ReportCases, Trace, DraftAlerts, ApproveAlerts, ReadAlerts, ImportVisits, RecordForOthers, ReadAudit,
-    ManageStaff, ManageDispatch, ManageOperation, KeepHealthRecords, ChangeColours, DecideAppeals, ReadHealthStatistics,
+    ManageStaff, ManageDevices, ManageDispatch, ManageOperation, KeepHealthRecords, ChangeColours, DecideAppeals, ReadHealthStatistics,
     VerifyCodes,
 }
 
@@ -96,10 +98,24 @@ fn token(request: &HttpRequest) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && (20..=100).contains(&token.len())).then_some(token)
 }
 
-/// The session of a request, live and not idle for too long.
+pub(super) fn app_of(request: &HttpRequest) -> Answer<&web::Data<App>> {
+    request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no application state"))
+}
+
+/// The device whose key a request has; none for any other token.
+pub(super) async fn device_of(app: &App, request: &HttpRequest) -> Answer<Option<Device>> {
+    match token(request).filter(|token| device::is_key(token)) {
+        Some(key) => device::live(app, key).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The session of a request, live and not idle for too long. A device has none, and hears so.
 pub async fn session_of(request: &HttpRequest) -> Answer<Session> {
-    let app =
-        request.app_data::<web::Data<App>>().ok_or_else(|| Problem::internal("no application state"))?;
+    let app = app_of(request)?;
+    if device_of(app, request).await?.is_some() {
+        return Err(Problem::new(Code::Forbidden));
+    }
     let token = token(request).ok_or_else(|| Problem::new(Code::Unauthenticated))?;
     session::live(app, &token_hash(token)).await
 }

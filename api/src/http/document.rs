@@ -12,6 +12,7 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, ToSchema};
 
+use super::gb;
 use crate::error::{Code, FieldError};
 use crate::routes::operation::SERVED_AFTER_THE_END;
 
@@ -42,7 +43,9 @@ impl Modify for Security {
     fn modify(&self, openapi: &mut OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("From POST /auth/sessions or /staff/sessions"))
+            .description(Some(
+                "From POST /auth/sessions, /staff/sessions or, for devices at gates, /api-keys",
+            ))
             .build();
         openapi
             .components
@@ -74,7 +77,8 @@ pub(super) fn blank() -> OpenApi {
 /// Adds to every operation the refusals of its kind, and gives all refusals the content type they have.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        for operation in operations(item) {
+        for (method, operation) in operations(item) {
+            gb::name(path, method, operation);
             for status in refusals(path, operation) {
                 operation
                     .responses
@@ -92,8 +96,15 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let all = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 
 /// What may be answered instead of the operation's own answers.

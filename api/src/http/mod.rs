@@ -6,6 +6,8 @@ pub mod context;
 mod document;
 mod flight;
 pub mod frame;
+pub mod gatekeeper;
+mod gb;
 pub mod idempotency;
 pub mod log;
 pub mod measure;

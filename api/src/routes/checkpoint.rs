@@ -9,11 +9,13 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::card::ToldCard;
 use super::health_code::temperature;
-use crate::app::health::{keys, verify};
+use crate::app::health::{cards, keys, verify};
 use crate::error::Answer;
 use crate::http::auth::{Staff, may};
 use crate::http::body::Body;
+use crate::http::gatekeeper::Gatekeeper;
 use crate::http::server::ProblemBody;
 use crate::state::App;
 
@@ -35,7 +37,7 @@ struct CodeToVerify {
     /// Measured at the gate.
     #[schema(minimum = 30, maximum = 45)]
     temperature_c: Option<f64>,
-    /// Where, for the person to read and for finding a code that was shown elsewhere.
+    /// Where, if not where the device stands; for the person to read and for finding a code that was shown elsewhere.
     #[schema(example = "东门", max_length = 64)]
     place: Option<String>,
 }
@@ -45,7 +47,7 @@ struct CodeToVerify {
 struct ShownBefore {
     at: Timestamp,
     place: Option<String>,
-    /// Whether the same guard checked it then.
+    /// Whether the same guard or device checked it then.
     same_guard: bool,
 }
 
@@ -68,6 +70,8 @@ struct CodeVerdict {
     /// Seconds since the phone got this code.
     code_age_seconds: i64,
     shown_before: Option<ShownBefore>,
+    /// Linked cards; for devices of hospitals alone.
+    cards: Option<Vec<ToldCard>>,
 }
 
 /// Check a health code at a gate
@@ -79,28 +83,30 @@ struct CodeVerdict {
 #[post("/checkpoints/verifications")]
 async fn verify_code(
     app: web::Data<App>,
-    guard: Staff<may::VerifyCodes>,
+    gate: Gatekeeper,
     body: Body<CodeToVerify>,
 ) -> Answer<web::Json<CodeVerdict>> {
     let CodeToVerify { token, temperature_c, place } = body.read().await?.value;
     let check = verify::Check { token, temperature: temperature_c.map(temperature).transpose()?, place };
-    let verdict = verify::verify(&app, &guard.actor(), guard.id, check).await?;
+    let verdict = verify::verify(&app, &gate, check).await?;
+    let cards = cards::tell(&app, &gate, verdict.person).await?;
     let shown_before = verdict.shown_before.as_ref().map(|before| ShownBefore {
         at: before.at,
         place: before.place.clone(),
-        same_guard: before.staff_id == guard.id,
+        same_guard: before.staff_id == gate.id,
     });
     Ok(web::Json(CodeVerdict {
         id: verdict.id,
         result: if verdict.allowed { "allow" } else { "deny" },
         colour: verdict.state.colour,
         health_status: verdict.state.health_status(),
-        name_masked: verdict.name_masked.as_deref().map(str::to_owned),
+        name_masked: verdict.who.as_ref().map(|who| who.name.clone()),
         checked_at: verdict.at,
         reason_class: verdict.reason_class(),
         fever: verdict.fever,
         code_age_seconds: verdict.age,
         shown_before,
+        cards: cards.map(|told| told.into_iter().map(ToldCard::from).collect()),
     }))
 }
 

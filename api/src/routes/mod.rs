@@ -3,14 +3,17 @@
 pub mod alert;
 pub mod alert_events;
 pub mod alert_report;
+pub mod api_key;
 pub mod appeal;
 pub mod appeal_decision;
 pub mod audit;
 pub mod auth;
+pub mod card;
 pub mod case;
 pub mod checkpoint;
 pub mod colour_change;
 pub mod declaration;
+pub mod device_check;
 pub mod dispatch;
 pub mod health;
 pub mod health_code;
@@ -26,6 +29,7 @@ pub mod scan;
 pub mod staff;
 pub mod statistics;
 pub mod trace;
+pub mod trip;
 pub mod venue;
 pub mod venue_code;
 pub mod venue_decision;
@@ -40,6 +44,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// All routes under `/api/v1`.
 pub fn v1(config: &mut ServiceConfig<'_>) {
+    api_key::configure(config);
     audit::configure(config);
     auth::configure(config);
     platform::configure(config);
@@ -56,7 +61,10 @@ pub fn v1(config: &mut ServiceConfig<'_>) {
     notice::configure(config);
     declaration::configure(config);
     health_code::configure(config);
+    trip::configure(config);
+    card::configure(config);
     checkpoint::configure(config);
+    device_check::configure(config);
     dispatch::configure(config);
     work_list::configure(config);
     colour_change::configure(config);

@@ -16,6 +16,7 @@ mod check;
 pub mod event;
 pub mod explain;
 pub mod fact;
+pub mod gate;
 mod machine;
 pub mod manual;
 pub mod oracle;
@@ -24,6 +25,7 @@ pub mod request;
 pub mod rule_set;
 pub mod state;
 pub mod statistics;
+pub mod trip;
 mod work;
 
 pub use area::{KeyArea, KeyAreaError, Stay};
@@ -31,12 +33,14 @@ pub use check::{Fault, FaultKind};
 pub use event::{Change, ChangeKind, Event, Integrity, IntegrityKind, Outcome, Refused, Review};
 pub use explain::{Because, Explanation, explain};
 pub use fact::{Declared, Fact, ListKind, RecordKind, Symptom, Temperature, contradictions};
+pub use gate::{DeviceStatus, Reading};
 pub use machine::{apply, as_of};
 pub use manual::{Authorised, Ground, ManualChange, ManualLimits};
 pub use reminder::{ReminderKind, ReminderWay};
 pub use request::RequestState;
 pub use rule_set::{Reason, Rule, RuleSet, RuleSetError};
 pub use state::{HealthState, missed_days};
+pub use trip::{Transport, Trip, TripFault};
 
 crate::macros::words! {
     /// The colour of a health code, the mildest first.

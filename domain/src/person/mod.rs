@@ -3,6 +3,8 @@
 pub mod account;
 pub mod actor;
 pub mod address;
+pub mod card;
+pub mod device;
 pub mod email;
 pub mod identity;
 pub mod login;
@@ -14,6 +16,8 @@ pub mod role;
 pub use account::{Consent, OpenId, Platform};
 pub use actor::Actor;
 pub use address::Address;
+pub use card::CardKind;
+pub use device::DeviceScope;
 pub use email::{Email, EmailError};
 pub use identity::{IdentityError, IdentityKind, IdentityNumber};
 pub use name::{Name, NameError};

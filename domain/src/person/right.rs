@@ -22,6 +22,8 @@ crate::macros::words! {
         ReadHealthStatistics = "read_health_statistics",
         /// Checks health codes at a gate.
         VerifyCodes = "verify_codes",
+        /// Gives keys to gates' devices, and takes them back.
+        ManageDevices = "manage_devices",
         ManageStaff = "manage_staff",
         ManageDispatch = "manage_dispatch",
         ManageOperation = "manage_operation",
@@ -47,7 +49,9 @@ impl Role {
             Right::RecordForOthers => matches!(self, Official | Approver | Guard),
             Right::ReadAudit => matches!(self, Auditor | Administrator),
             Right::ManageStaff => matches!(self, Administrator | Approver | Role::CommunityManager),
-            Right::ManageDispatch | Right::ManageOperation => matches!(self, Administrator),
+            Right::ManageDevices | Right::ManageDispatch | Right::ManageOperation => {
+                matches!(self, Administrator)
+            }
         }
     }
 }

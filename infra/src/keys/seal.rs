@@ -36,6 +36,8 @@ pub enum Field {
     AppealAnswer,
     HealthRecord,
     CodeKey,
+    Trip,
+    CardLink,
 }
 
 impl Field {
@@ -58,6 +60,8 @@ impl Field {
             Field::AppealAnswer => "appeal.answer",
             Field::HealthRecord => "health_record.sealed",
             Field::CodeKey => "code_key.seed",
+            Field::Trip => "trip.sealed",
+            Field::CardLink => "card_link.sealed",
         }
     }
 }

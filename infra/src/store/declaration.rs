@@ -2,6 +2,7 @@
 
 use mashang_domain::time::day_of_number;
 use mashang_entity::{check_in, declaration};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect,
@@ -62,4 +63,20 @@ pub async fn check_ins_of(
 ) -> Result<Vec<check_in::Model>, DbErr> {
     let query = check_in::Entity::find().filter(check_in::Column::PersonId.eq(person));
     query.order_by_desc(check_in::Column::Id).limit(limit).all(db).await
+}
+
+/// More people than this under one document are of no use to anybody.
+const NAMESAKES: u64 = 16;
+
+/// The people whose declaration in force has one of these documents.
+pub async fn people_with(
+    db: &impl ConnectionTrait,
+    identity_hashes: Vec<Vec<u8>>,
+) -> Result<Vec<Uuid>, DbErr> {
+    let in_force = Expr::cust(
+        "EXISTS (SELECT 1 FROM health h WHERE h.person_id = declaration.person_id AND h.declaration_id = declaration.id)",
+    );
+    let query = declaration::Entity::find().select_only().column(declaration::Column::PersonId);
+    let query = query.filter(declaration::Column::IdentityHash.is_in(identity_hashes)).filter(in_force);
+    query.order_by_desc(declaration::Column::Id).limit(NAMESAKES).into_tuple().all(db).await
 }

@@ -169,12 +169,14 @@ pub async fn changes_of(
 
 /// Deletes everything of a person's health code.
 pub async fn erase(tx: &impl ConnectionTrait, person: Uuid) -> Result<(), DbErr> {
-    use mashang_entity::{check_in, declaration};
+    use mashang_entity::{card_link, check_in, declaration, trip};
     use sea_orm::{ColumnTrait, QueryFilter};
     super::appeal::erase(tx, person).await?;
     super::colour_change::erase(tx, person).await?;
     declaration::Entity::delete_many().filter(declaration::Column::PersonId.eq(person)).exec(tx).await?;
     health_fact::Entity::delete_many().filter(health_fact::Column::PersonId.eq(person)).exec(tx).await?;
+    card_link::Entity::delete_many().filter(card_link::Column::PersonId.eq(person)).exec(tx).await?;
+    trip::Entity::delete_many().filter(trip::Column::PersonId.eq(person)).exec(tx).await?;
     check_in::Entity::delete_many().filter(check_in::Column::PersonId.eq(person)).exec(tx).await?;
     health_change::Entity::delete_many().filter(health_change::Column::PersonId.eq(person)).exec(tx).await?;
     let integrity = integrity_record::Column::PersonId.eq(person);

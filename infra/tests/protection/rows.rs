@@ -145,6 +145,17 @@ impl Bench {
                 "id, person_id, token_id, staff_id, purpose, colour, allowed, at",
                 format!("{id}, {id}, {id}, {id}, 'gate_check', 'green', true, {at}"),
             ),
+            "api_key" => (
+                "id, secret_hash, name, scopes, division_code, created_by, created_at",
+                format!("{id}, {bytes}, 'gate', 'verify_codes', '530102', {id}, {at}"),
+            ),
+            "card_link" => (
+                "id, person_id, kind, sealed, key_version, linked_at",
+                format!("{id}, {id}, 'e_health', {bytes}, 1, {at}"),
+            ),
+            "trip" => {
+                ("id, person_id, sealed, key_version, created_at", format!("{id}, {id}, {bytes}, 1, {at}"))
+            }
             "reminder" => ("person_id, kind, day, created_at", format!("{id}, 'day_missed', 1, {at}")),
             "alert_colouring" => ("alert_id, created_at", format!("{id}, {at}")),
             "health_record" => (

@@ -75,9 +75,13 @@ async fn begin(app: &App, person: Uuid) -> Answer<i64> {
 /// Whose code an id is.
 pub(super) async fn person_of(app: &App, id: TokenId) -> Answer<Option<Uuid>> {
     let code_ref = app.keys.code_ref(id.0)?;
-    let key = Uuid::from_u128(u128::from(code_ref.cast_unsigned()));
     let load = async { Ok::<_, Problem>(store::person_of(app.db.conn(), code_ref).await?) };
-    app.code_refs.get_or_load(key, load).await
+    app.code_refs.get_or_load(key_of(code_ref), load).await
+}
+
+/// Under which the person of a reference is cached.
+pub(super) fn key_of(code_ref: i64) -> Uuid {
+    Uuid::from_u128(u128::from(code_ref.cast_unsigned()))
 }
 
 pub(super) const fn colour_of(colour: Colour) -> signed::Colour {

@@ -3,15 +3,19 @@
 
 pub mod appeal;
 pub mod by_hand;
+pub mod cards;
 pub mod check_in;
 pub mod code;
 pub mod declare;
+pub mod device_check;
 pub mod export;
 pub mod history;
 pub mod keys;
 pub mod notice;
+mod read;
 mod refused;
 pub mod statistics;
+pub mod trips;
 pub mod verify;
 
 use std::sync::Arc;
@@ -24,7 +28,7 @@ use uuid::Uuid;
 pub(crate) use refused::refusal;
 
 use crate::error::{Answer, Code, Problem};
-use crate::state::{App, HEALTH};
+use crate::state::{App, CODE_REFS, HEALTH};
 
 /// The code of a person as it is now, time counted in; of who has none, what that means.
 pub async fn state(app: &App, person: Uuid) -> Answer<HealthState> {
@@ -52,6 +56,14 @@ pub async fn code(app: &App, person: Uuid) -> Answer<Option<Arc<health::Model>>>
 pub async fn changed(app: &App, people: impl IntoIterator<Item = Uuid>) {
     for person in people {
         app.caches.invalidate(HEALTH, person).await;
+    }
+}
+
+/// Drops what is cached of somebody who was erased, and had this code: nobody is found by it any more.
+pub async fn erased(app: &App, person: Uuid, code: Option<Arc<health::Model>>) {
+    changed(app, [person]).await;
+    if let Some(row) = code {
+        app.caches.invalidate(CODE_REFS, code::key_of(row.code_ref)).await;
     }
 }
 

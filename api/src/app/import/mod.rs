@@ -86,7 +86,7 @@ impl ImportOptions {
             map_dir: None,
             scope: match &actor {
                 Actor::Staff { division, .. } => division.clone(),
-                Actor::Citizen(_) | Actor::System(_) => Division::everywhere(),
+                Actor::Citizen(_) | Actor::Device(_) | Actor::System(_) => Division::everywhere(),
             },
             actor,
             chunk_lines: 8_192,

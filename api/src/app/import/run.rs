@@ -284,6 +284,6 @@ fn sighting(id: Uuid, line: &Line, venue: &ImportVenue) -> Sighting {
 pub(super) fn staff_id(actor: &Actor) -> Option<Uuid> {
     match actor {
         Actor::Staff { id, .. } => Some(*id),
-        Actor::Citizen(_) | Actor::System(_) => None,
+        Actor::Citizen(_) | Actor::Device(_) | Actor::System(_) => None,
     }
 }
