@@ -300,10 +300,15 @@ async fn a_key_area_colours_who_came_from_it(#[case] form: Form) {
     assert!(integrity_of(&after).await.is_empty(), "the origin was stated");
     let long_ago = declared(&app, 4, from("420103", day(&app, -30))).await;
     assert_eq!(long_ago.colour().await, "green");
+    let travelled = declared(&app, 5, json!({})).await;
+    let trip = json!({ "from_division": "420104", "arrived_on": day(&app, 0), "transport": "train" });
+    assert_eq!(travelled.post("/me/trips", trip.clone()).await.ok(201)["colour"], "yellow");
+    travelled.post("/me/trips", trip).await.ok(201);
+    assert_eq!(reason(&travelled).await, is("yellow", "key_area"), "a second one changes nothing");
     let areas = official.get("/health-records?kind=key_area_list").await.ok(200);
     let id = areas["items"][0]["id"].as_str().unwrap();
     official.delete(&format!("/health-records/{id}")).await.ok(204);
-    for citizen in [&before, &after] {
+    for citizen in [&before, &after, &travelled] {
         assert_eq!(reason(citizen).await, is("green", "withdrawn"));
     }
 }

@@ -70,6 +70,7 @@ impl Contract {
             "string" => match schema["format"].as_str() {
                 Some("uuid") => json!(NOBODY),
                 Some("date-time") => json!("2020-02-12T04:00:00Z"),
+                Some("date") => json!("2020-02-12"),
                 _ => json!("x"),
             },
             "integer" | "number" => schema.get("minimum").cloned().unwrap_or(json!(1)),

@@ -63,6 +63,34 @@ pub async fn at_declaration(
     Ok(happenings)
 }
 
+/// What follows from a stay that somebody states apart from a declaration. Call it as [`at_declaration`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn at_stay(
+    tx: &impl ConnectionTrait,
+    person: Uuid,
+    stay: &Stay,
+    on: NaiveDate,
+    actor: &Actor,
+) -> Result<Vec<Happening>, DbErr> {
+    records::turn(tx, Turn::Look).await?;
+    if !stay.counts_on(on) {
+        return Ok(Vec::new());
+    }
+    let areas = areas_of(stay, &key_area::in_force(tx).await?);
+    let known = Known::of(&people::noted(tx, &areas).await?);
+    let fresh = areas.into_iter().filter(|id| !known.has(person, *id, Fact::RecordKeyArea));
+    Ok(fresh
+        .map(|record| Happening {
+            person,
+            division: String::new(),
+            event: Event::Matched { kind: RecordKind::KeyArea, record },
+            actor: actor.clone(),
+        })
+        .collect())
+}
+
 /// The areas that a stay lies in.
 pub fn areas_of(stay: &Stay, areas: &[(Uuid, KeyArea)]) -> Vec<Uuid> {
     areas.iter().filter(|(_, area)| area.holds(stay)).map(|(id, _)| *id).collect()

@@ -22,6 +22,6 @@ mod withdrawal;
 
 pub use batch::{Done, Happening, apply, begin};
 pub use completion::complete;
-pub use matching::{Declaring, Met, areas_of, at_declaration, fitting, meet};
+pub use matching::{Declaring, Met, areas_of, at_declaration, at_stay, fitting, meet};
 pub use row::state_of;
 pub use withdrawal::withdraw;

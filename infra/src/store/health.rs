@@ -169,7 +169,7 @@ pub async fn changes_of(
 
 /// Deletes everything of a person's health code.
 pub async fn erase(tx: &impl ConnectionTrait, person: Uuid) -> Result<(), DbErr> {
-    use mashang_entity::{card_link, check_in, declaration, trip};
+    use mashang_entity::{card_link, check_in, code_check, declaration, reminder, trip};
     use sea_orm::{ColumnTrait, QueryFilter};
     super::appeal::erase(tx, person).await?;
     super::colour_change::erase(tx, person).await?;
@@ -179,6 +179,8 @@ pub async fn erase(tx: &impl ConnectionTrait, person: Uuid) -> Result<(), DbErr>
     trip::Entity::delete_many().filter(trip::Column::PersonId.eq(person)).exec(tx).await?;
     check_in::Entity::delete_many().filter(check_in::Column::PersonId.eq(person)).exec(tx).await?;
     health_change::Entity::delete_many().filter(health_change::Column::PersonId.eq(person)).exec(tx).await?;
+    code_check::Entity::delete_many().filter(code_check::Column::PersonId.eq(person)).exec(tx).await?;
+    reminder::Entity::delete_many().filter(reminder::Column::PersonId.eq(person)).exec(tx).await?;
     let integrity = integrity_record::Column::PersonId.eq(person);
     integrity_record::Entity::delete_many().filter(integrity).exec(tx).await?;
     health::Entity::delete_by_id(person).exec(tx).await.map(|_| ())

@@ -1,14 +1,13 @@
 //! Declaring a trip: where somebody came from, and by what.
 
-use mashang_domain::health::{HealthState, Trip};
+use mashang_domain::health::{HealthState, Stay, Trip};
 use mashang_domain::protection::audit::Purpose;
 use mashang_domain::time::Timestamp;
-use mashang_infra::store::audit::{self, Act};
+use mashang_infra::health::{apply, at_stay, begin};
 use mashang_infra::store::trip as store;
-use serde_json::json;
 use uuid::Uuid;
 
-use super::{changed, require, state};
+use super::{changed, outcome, require, state};
 use crate::error::{Answer, Problem};
 use crate::http::auth::Citizen;
 use crate::state::App;
@@ -24,7 +23,7 @@ pub struct Declared {
     pub state: HealthState,
 }
 
-/// Declares a trip. It is kept with the health code, which somebody who has declared nothing else gets with it.
+/// Declares a trip; one from a key area colours. It is kept with the health code, which somebody who has declared nothing else gets with it.
 ///
 /// # Errors
 /// `invalid` with the field that is wrong.
@@ -34,19 +33,14 @@ pub async fn declare(app: &App, citizen: &Citizen, trip: Trip) -> Answer<Declare
     trip.check(now.shanghai_day())
         .map_err(|fault| Problem::field(fault.field(), "invalid", fault.to_string()))?;
     let row = store::sealed(&app.keys, id, citizen.person_id, &trip, now)?;
+    let stay = Stay::before(&trip.from_division, trip.left_on());
     let tx = app.db.begin_write().await?;
-    mashang_infra::health::begin(&*tx, citizen.person_id, now).await?;
+    let met = at_stay(&*tx, citizen.person_id, &stay, now.shanghai_day(), &citizen.actor()).await?;
+    begin(&*tx, citizen.person_id, now).await?;
     store::insert(&*tx, row).await?;
-    let act = Act {
-        actor: &citizen.actor(),
-        action: "health.declare_trip",
-        purpose: Purpose::HealthCode,
-        subject: Some(citizen.person_id),
-        object_kind: "trip",
-        object_id: id.to_string(),
-        detail: json!({}),
-    };
-    audit::append(&*tx, act, now).await?;
+    for done in apply(&*tx, &app.rules.current(), &met, now).await? {
+        outcome(done)?;
+    }
     tx.commit().await?;
     changed(app, [citizen.person_id]).await;
     Ok(Declared { id, at: now, trip, state: state(app, citizen.person_id).await? })
