@@ -91,7 +91,7 @@ mod tests {
         let s = load_with(None, vec![]).expect("defaults load");
         assert_eq!(s.limits.code_ttl_seconds, 300);
         assert!(s.notifier_embedded());
-        assert_eq!(s.templates.len(), 6);
+        assert_eq!(s.templates.len(), 10);
     }
 
     #[test]

@@ -197,6 +197,8 @@ async fn no_text_is_a_failure_of_ours(#[case] form: Form) {
             // No JSON, or no text.
             bad if bad.contains(r"\ud800") || bad.contains(r"\udc00") => reply.status == 400,
             bad if bad.contains(r"\u0000") => reply.status == 422,
+            // A device is told the result of its question in the body.
+            _ if door.operation.path.ends_with("/devices/verifications") && reply.status == 200 => true,
             _ => (400..500).contains(&reply.status) || reply.status == 201 && text.len() < 100,
         };
         let short: String = text.chars().take(30).collect();

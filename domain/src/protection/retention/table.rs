@@ -3,16 +3,31 @@
 use super::Rule::{After, Along, DaysAfter, Outlives, Trimmed, UntilTheEnd, Unused, With};
 use super::{Kept, Key, Period, Personal};
 
-/// With the health code of the person.
-const WITH_CODE: super::Rule = With {
-    parent: "health",
-    key: Key { column: "person_id", of: "person_id" },
-    period: Period::Health,
-    since: "last_at",
-};
+mod health;
 
 /// Every table of the schema.
-pub const TABLE: &[Kept] = &[
+pub const TABLE: &[Kept] = &joined();
+
+/// The three parts in their order.
+const fn joined() -> [Kept; BEFORE.len() + health::HEALTH.len() + AFTER.len()] {
+    let mut all = [BEFORE[0]; BEFORE.len() + health::HEALTH.len() + AFTER.len()];
+    let (first, second) = (BEFORE.len(), BEFORE.len() + health::HEALTH.len());
+    let mut n = 0;
+    while n < all.len() {
+        all[n] = if n < first {
+            BEFORE[n]
+        } else if n < second {
+            health::HEALTH[n - first]
+        } else {
+            AFTER[n - second]
+        };
+        n += 1;
+    }
+    all
+}
+
+/// What comes and goes with people's days: sign-ins, messages, traces, scans.
+const BEFORE: [Kept; 19] = [
     Kept {
         table: "session",
         holds_zh: "登录会话：令牌的散列、有效期",
@@ -197,177 +212,10 @@ pub const TABLE: &[Kept] = &[
         why_zh: "覆盖一个潜伏期加调查时间",
         why_en: "One incubation period and the time to investigate",
     },
-    Kept {
-        table: "declaration",
-        holds_zh: "健康申报（加密）、证件号的散列、同意的告知版本",
-        holds_en: "Health declarations (sealed), hash of the document number, notice consented to",
-        personal: Personal::Yes,
-        rule: WITH_CODE,
-        why_zh: "核验健康码；更正保留历史",
-        why_en: "Ground of the health code; corrections keep their history",
-    },
-    Kept {
-        table: "card_link",
-        holds_zh: "关联的电子健康卡、社保卡（加密）",
-        holds_en: "Linked health and social-security cards (sealed)",
-        personal: Personal::Yes,
-        rule: WITH_CODE,
-        why_zh: "就医时由医院核验健康码后取用",
-        why_en: "Hospitals hear of them when they check the code",
-    },
-    Kept {
-        table: "trip",
-        holds_zh: "行程申报（加密）",
-        holds_en: "Declared trips (sealed)",
-        personal: Personal::Yes,
-        rule: WITH_CODE,
-        why_zh: "核实是否来自重点地区",
-        why_en: "Tells who came from a key area",
-    },
-    Kept {
-        table: "health_fact",
-        holds_zh: "已知情况：申报、名单、提醒、体温等，随机编号",
-        holds_en: "What is known: declared, listed, warned of, measured; random ids",
-        personal: Personal::Yes,
-        rule: WITH_CODE,
-        why_zh: "按规则确定颜色，规则变更时重新评估",
-        why_en: "Decides the colour by rules, and again when rules change",
-    },
-    Kept {
-        table: "check_in",
-        holds_zh: "每日健康打卡（加密）",
-        holds_en: "Daily reports (sealed)",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "at" },
-        why_zh: "连续打卡满天数后转绿",
-        why_en: "Days of normal reports turn a code green",
-    },
-    Kept {
-        table: "appeal",
-        holds_zh: "申诉与答复（加密）、时限、裁决",
-        holds_en: "Appeals and answers (sealed), their clock, the decision",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "coalesce(decided_at, due_at)" },
-        why_zh: "对颜色有异议时由人裁决",
-        why_en: "A person decides where somebody objects to a colour",
-    },
-    Kept {
-        table: "colour_change",
-        holds_zh: "人工变更颜色：依据、文号与备注（加密）、经办人与复核人",
-        holds_en: "Colours changed by hand: ground, document and note (sealed), both officials",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "coalesce(decided_at, requested_at)" },
-        why_zh: "变更须有依据并可追责，本人可查",
-        why_en: "A change has its ground and its officials, and people can read it",
-    },
-    Kept {
-        table: "health_change",
-        holds_zh: "颜色变更记录：原因、规则、经办人",
-        holds_en: "History of colours: reason, rule, who acted",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "at" },
-        why_zh: "本人可查，可申诉",
-        why_en: "People can read it and appeal",
-    },
-    Kept {
-        table: "integrity_record",
-        holds_zh: "诚信记录：与核查不符的申报",
-        holds_en: "Integrity record: declarations that contradict records",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "at" },
-        why_zh: "虚假申报的依据，可申诉",
-        why_en: "Ground of a red code for a false declaration, open to appeal",
-    },
-    Kept {
-        table: "health_record",
-        holds_zh: "官方名单（确诊、密接、重点地区、隔离）：证件号与手机号的散列、加密的原文、日期",
-        holds_en: "Official lists (cases, contacts, key areas, quarantine): hashes of document and phone number, the sealed original, days",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "created_at" },
-        why_zh: "核验申报与健康码，供申诉复核；属官方记录，本人注销时不删除，到期删除",
-        why_en: "Verifies declarations and codes, looked at in appeals; as official records they are not erased with the person, but after this time",
-    },
-    Kept {
-        table: "key_area",
-        holds_zh: "重点地区及其起止日期",
-        holds_en: "Key areas and their days",
-        personal: Personal::No,
-        rule: UntilTheEnd,
-        why_zh: "核验申报的来源地",
-        why_en: "Verifies declared origins",
-    },
-    Kept {
-        table: "health_import",
-        holds_zh: "名单导入的计数",
-        holds_en: "Counts of imported lists",
-        personal: Personal::No,
-        rule: After { period: Period::Imports, since: "updated_at" },
-        why_zh: "说明名单由谁导入、结果如何",
-        why_en: "Says who imported a list, and what came of it",
-    },
-    Kept {
-        table: "health",
-        holds_zh: "健康码：颜色、原因、打卡进度",
-        holds_en: "Health codes: colour, reason, progress of check-ins",
-        personal: Personal::Yes,
-        rule: After { period: Period::Health, since: "last_at" },
-        why_zh: "出示与查验健康码",
-        why_en: "Shown and verified at gates",
-    },
-    Kept {
-        table: "rule_version",
-        holds_zh: "健康码规则的各版本",
-        holds_en: "Versions of the rules of the health code",
-        personal: Personal::No,
-        rule: UntilTheEnd,
-        why_zh: "说明颜色所依据的规则",
-        why_en: "Says by which rules a colour came about",
-    },
-    Kept {
-        table: "code_check",
-        holds_zh: "查验记录：随机编号、卡口、颜色、体温",
-        holds_en: "Checks at gates: random id, place, colour, temperature",
-        personal: Personal::Yes,
-        rule: After { period: Period::CodeChecks, since: "at" },
-        why_zh: "发现重复出示；本人可查阅",
-        why_en: "Shows when a code is presented twice; people can read theirs",
-    },
-    Kept {
-        table: "code_key",
-        holds_zh: "签发健康码的密钥（加密）与公钥",
-        holds_en: "Keys that sign codes (sealed) and their public halves",
-        personal: Personal::No,
-        rule: UntilTheEnd,
-        why_zh: "卡口离线查验所需",
-        why_en: "Gates verify offline by them",
-    },
-    Kept {
-        table: "api_key",
-        holds_zh: "卡口设备的密钥：散列、名称、范围",
-        holds_en: "Keys of gates' devices: hash, name, scopes",
-        personal: Personal::No,
-        rule: UntilTheEnd,
-        why_zh: "查验记录须能说明由哪台设备查验",
-        why_en: "Says which device checked, as long as checks are kept",
-    },
-    Kept {
-        table: "reminder",
-        holds_zh: "健康码提醒：随机编号、种类、日期",
-        holds_en: "Reminders of the health code: random id, kind, day",
-        personal: Personal::RandomId,
-        rule: After { period: Period::Deliveries, since: "created_at" },
-        why_zh: "每日同类提醒不重复",
-        why_en: "Nobody is reminded of one thing twice a day",
-    },
-    Kept {
-        table: "alert_colouring",
-        holds_zh: "提醒批次转为颜色的进度",
-        holds_en: "How far the people of an alert have been coloured",
-        personal: Personal::No,
-        rule: After { period: Period::Deliveries, since: "created_at" },
-        why_zh: "中断后从未完成处继续",
-        why_en: "Goes on where it stopped",
-    },
+];
+
+/// What the rest refers to, and what outlives it.
+const AFTER: [Kept; 13] = [
     Kept {
         table: "venue_code",
         holds_zh: "场所码的编号与版本",
