@@ -1,3 +1,5 @@
+//! The reader of lines beside a plain one: encodings, quotes, and bytes of any kind.
+
 use std::io::Cursor;
 
 use proptest::prelude::*;

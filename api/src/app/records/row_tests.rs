@@ -1,3 +1,5 @@
+//! What a line of an official list must hold, as tables of text and fault.
+
 use rstest::rstest;
 
 use super::*;
