@@ -244,7 +244,7 @@ async fn what_is_taken_back_colours_nobody() {
         assert_eq!(colour(db, 1).await.0, Colour::Red, "{}", database.name);
         let tx = db.begin_write().await.expect("begun");
         let actor = Actor::System("test");
-        let people = withdraw(&*tx, &RuleSet::shipped(), Uuid::from_u128(71), &actor, NOON + 1).await;
+        let people = withdraw(&*tx, &RuleSet::shipped(), &[Uuid::from_u128(71)], &actor, NOON + 1).await;
         assert_eq!(people.expect("taken back"), [Uuid::from_u128(1)]);
         tx.commit().await.expect("committed");
         assert_eq!(colour(db, 1).await, (Colour::Green, "withdrawn".to_owned()));

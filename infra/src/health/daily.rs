@@ -1,14 +1,13 @@
 //! What happens to codes without anybody doing anything: days pass, and the notices of alerts become colours.
 
-use std::collections::{BTreeSet, HashMap};
-
-use mashang_domain::health::{Event, Fact, Review, RuleSet};
+use mashang_domain::health::{Event, RuleSet};
 use mashang_domain::person::Actor;
 use mashang_domain::time::{Timestamp, day_number};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
 use super::batch::{Happening, apply};
+use super::withdrawal::withdraw;
 use crate::db::Db;
 use crate::store::{alert_colouring, health as store};
 
@@ -58,14 +57,19 @@ pub async fn colour_alert(db: &Db, rules: &RuleSet, now: Timestamp) -> Result<Op
     };
     let source = open.corrects.unwrap_or(open.alert_id);
     let notices = alert_colouring::notices(&*tx, source, open.reached, BATCH).await?;
-    let happenings = match open.corrects {
-        None => warnings(&notices, &open.division_code),
-        Some(_) => taken_back(&*tx, &notices, &open.division_code, now).await?,
+    let concerned = match open.corrects {
+        None => {
+            apply(&*tx, rules, &warnings(&notices, &open.division_code), now).await?;
+            notices.len()
+        }
+        Some(_) => {
+            let evidence: Vec<Uuid> = notices.iter().map(|n| n.id).collect();
+            withdraw(&*tx, rules, &evidence, &ALERT, now).await?.len()
+        }
     };
-    apply(&*tx, rules, &happenings, now).await?;
     let people: Vec<Uuid> = notices.iter().map(|n| n.person_id).collect();
     let last = notices.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let more = i64::try_from(happenings.len()).unwrap_or(i64::MAX);
+    let more = i64::try_from(concerned).unwrap_or(i64::MAX);
     alert_colouring::advance(&*tx, &open, people.last().copied(), more, last.then_some(now)).await?;
     tx.commit().await?;
     Ok(Some(people))
@@ -79,30 +83,4 @@ fn warnings(notices: &[alert_colouring::Notice], division: &str) -> Vec<Happenin
         actor: ALERT,
     };
     notices.iter().map(happening).collect()
-}
-
-async fn taken_back(
-    tx: &impl sea_orm::ConnectionTrait,
-    notices: &[alert_colouring::Notice],
-    division: &str,
-    now: Timestamp,
-) -> Result<Vec<Happening>, DbErr> {
-    let evidence: Vec<Uuid> = notices.iter().map(|n| n.id).collect();
-    let people: BTreeSet<Uuid> = store::withdraw(tx, &evidence, now).await?.into_iter().collect();
-    let people: Vec<Uuid> = people.into_iter().collect();
-    let mut known: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
-    for row in store::known(tx, &people).await? {
-        known.entry(row.person_id).or_default().extend(row.fact());
-    }
-    let concerned = notices.iter().filter(|n| people.binary_search(&n.person_id).is_ok());
-    let happening = |n: &alert_colouring::Notice| Happening {
-        person: n.person_id,
-        division: division.to_owned(),
-        event: Event::Reviewed {
-            facts: known.get(&n.person_id).cloned().unwrap_or_default(),
-            because: Review::Withdrawn { evidence: n.id },
-        },
-        actor: ALERT,
-    };
-    Ok(concerned.map(happening).collect())
 }

@@ -22,19 +22,20 @@ use crate::store::health_match as people;
 pub async fn withdraw(
     tx: &impl ConnectionTrait,
     rules: &RuleSet,
-    evidence: Uuid,
+    evidence: &[Uuid],
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Vec<Uuid>, DbErr> {
-    let mut lost: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
-    for noted in people::noted(tx, &[evidence]).await?.iter().filter(|n| n.withdrawn_at.is_none()) {
-        lost.entry(noted.person_id).or_default().extend(noted.fact());
+    let mut lost: HashMap<Uuid, (Uuid, BTreeSet<Fact>)> = HashMap::new();
+    for noted in people::noted(tx, evidence).await?.iter().filter(|n| n.withdrawn_at.is_none()) {
+        let (_, facts) = lost.entry(noted.person_id).or_insert_with(|| (noted.evidence, BTreeSet::new()));
+        facts.extend(noted.fact());
     }
     let mut concerned: Vec<Uuid> = lost.keys().copied().collect();
     concerned.sort_unstable();
     let rows = health::take(tx, &concerned).await?;
     if !bugs::has(Bug::WithdrawnCounts) {
-        health::withdraw(tx, &[evidence], now).await?;
+        health::withdraw(tx, evidence, now).await?;
     }
     let mut left: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
     for known in health::known(tx, &concerned).await? {
@@ -48,10 +49,10 @@ pub async fn withdraw(
         let row = rows.get(person)?;
         let mut facts = left.remove(person).unwrap_or_default();
         facts.extend(row.valid_from.map(|_| Fact::Declared));
-        let lost = lost.get(person).cloned().unwrap_or_default();
+        let (evidence, lost) = lost.get(person)?;
         let ground =
-            row.evidence.filter(|id| gone.contains(&(*person, *id)) || rested_on(row, rules, &facts, &lost));
-        let because = Review::Withdrawn { evidence: ground.unwrap_or(evidence) };
+            row.evidence.filter(|id| gone.contains(&(*person, *id)) || rested_on(row, rules, &facts, lost));
+        let because = Review::Withdrawn { evidence: ground.unwrap_or(*evidence) };
         let event = Event::Reviewed { facts, because };
         Some(Happening { person: *person, division: row.division_code.clone(), event, actor: actor.clone() })
     };
@@ -68,8 +69,13 @@ fn rested_on(row: &codes::Model, rules: &RuleSet, left: &BTreeSet<Fact>, lost: &
     rule.is_some_and(|(_, rule)| rule.matches(&before) && !rule.matches(left))
 }
 
-/// Lifts the entries that rest on this evidence and stand.
-async fn lift(tx: &impl ConnectionTrait, evidence: Uuid, actor: &Actor, now: Timestamp) -> Result<(), DbErr> {
+/// Lifts the entries that rest on any of this evidence and stand.
+async fn lift(
+    tx: &impl ConnectionTrait,
+    evidence: &[Uuid],
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), DbErr> {
     let entries = people::integrity_by(tx, evidence).await?;
     let lifted: HashSet<Uuid> = entries.iter().filter_map(|e| e.refers_to).collect();
     let stands =

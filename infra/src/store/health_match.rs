@@ -124,9 +124,10 @@ pub async fn codes_after(
 /// The entries of the integrity record that rest on this evidence.
 pub async fn integrity_by(
     db: &impl ConnectionTrait,
-    evidence: Uuid,
+    evidence: &[Uuid],
 ) -> Result<Vec<integrity_record::Model>, DbErr> {
-    integrity_record::Entity::find().filter(integrity_record::Column::Evidence.eq(evidence)).all(db).await
+    let rests_on = integrity_record::Column::Evidence.is_in(evidence.iter().copied());
+    integrity_record::Entity::find().filter(rests_on).all(db).await
 }
 
 /// A part of the integrity record, newest first.

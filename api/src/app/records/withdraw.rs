@@ -24,7 +24,7 @@ pub async fn withdraw(app: &App, office: &Office, id: Uuid) -> Answer<()> {
         None if key_area::withdraw(&*tx, id, &office.division, office.id, now).await? => "key_area",
         None => return Err(Problem::new(Code::NotFound)),
     };
-    let people = take_back(&*tx, &app.rules.current(), id, &office.actor, now).await?;
+    let people = take_back(&*tx, &app.rules.current(), &[id], &office.actor, now).await?;
     let whole = Act {
         actor: &office.actor,
         action: "health_record.withdraw",
