@@ -37,6 +37,12 @@ pub enum Done {
     Refused(Refused),
 }
 
+/// Whose history got something by these events.
+pub(super) fn changed(happenings: &[Happening], done: &[Done]) -> Vec<Uuid> {
+    let wrote = |done: &Done| matches!(done, Done::Applied(outcome) if !outcome.changes.is_empty());
+    happenings.iter().zip(done).filter(|(_, done)| wrote(done)).map(|(h, _)| h.person).collect()
+}
+
 /// Everybody concerned, while the events are applied.
 struct Work<'a> {
     rules: &'a RuleSet,
@@ -63,10 +69,7 @@ pub async fn apply(
     let people: Vec<Uuid> =
         happenings.iter().map(|h| h.person).collect::<BTreeSet<_>>().into_iter().collect();
     let rows = store::take(tx, &people).await?;
-    let mut known: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
-    for row in store::known(tx, &people).await? {
-        known.entry(row.person_id).or_default().extend(row.fact());
-    }
+    let known = store::known_facts(tx, &people).await?;
     let facts: Vec<(Uuid, Uuid, Fact)> = happenings.iter().flat_map(|h| facts_of(h, rules)).collect();
     let new = store::add_facts(tx, &facts, now).await?;
     let mut work = Work {

@@ -7,7 +7,8 @@ use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
 use super::matching::fitting;
-use super::{Done, Happening, apply};
+use super::batch::changed;
+use super::{Happening, apply};
 use crate::store::health;
 use crate::store::health_record::{self as records, Entry};
 
@@ -42,6 +43,5 @@ pub async fn complete(
     let done = apply(tx, rules, &happenings, now).await?;
     let ids: Vec<Uuid> = entries.iter().map(|e| e.id).collect();
     records::complete(tx, &ids, now).await?;
-    let changed = |done: &Done| matches!(done, Done::Applied(outcome) if !outcome.changes.is_empty());
-    Ok(happenings.iter().zip(&done).filter(|(_, done)| changed(done)).map(|(h, _)| h.person).collect())
+    Ok(changed(&happenings, &done))
 }

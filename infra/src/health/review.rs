@@ -9,7 +9,8 @@ use mashang_entity::rule_version;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::{Done, Happening, apply};
+use super::batch::changed;
+use super::{Happening, apply};
 use crate::bugs::{self, Bug};
 use crate::db::Db;
 use crate::store::rule_version::{self as versions, Progress};
@@ -95,6 +96,5 @@ async fn look_again(
     };
     let happenings: Vec<Happening> = people.iter().filter_map(again).collect();
     let done = apply(tx, rules, &happenings, now).await?;
-    let changed = |done: &Done| matches!(done, Done::Applied(outcome) if !outcome.changes.is_empty());
-    Ok(happenings.iter().zip(&done).filter(|(_, done)| changed(done)).map(|(h, _)| h.person).collect())
+    Ok(changed(&happenings, &done))
 }

@@ -37,10 +37,7 @@ pub async fn withdraw(
     if !bugs::has(Bug::WithdrawnCounts) {
         health::withdraw(tx, evidence, now).await?;
     }
-    let mut left: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
-    for known in health::known(tx, &concerned).await? {
-        left.entry(known.person_id).or_default().extend(known.fact());
-    }
+    let mut left = health::known_facts(tx, &concerned).await?;
     let resting: Vec<Uuid> = rows.values().filter_map(|row| row.evidence).collect();
     let noted = people::noted(tx, &resting).await?;
     let gone = noted.iter().filter(|n| n.withdrawn_at.is_some()).map(|n| (n.person_id, n.evidence));

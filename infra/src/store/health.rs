@@ -1,6 +1,6 @@
 //! Health codes: the present states, what is known, and the history.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use mashang_domain::health::Fact;
 use mashang_domain::time::Timestamp;
@@ -74,6 +74,18 @@ pub async fn known(db: &impl ConnectionTrait, people: &[Uuid]) -> Result<Vec<Kno
          AND (f.fact NOT LIKE 'declared%' OR f.evidence = h.declaration_id) AND f.person_id",
     );
     Known::find_by_statement(rows.any(people).sql(" ORDER BY f.at, f.evidence").done()).all(db).await
+}
+
+/// As [`known`], by person; words of a later release are left out.
+pub async fn known_facts(
+    db: &impl ConnectionTrait,
+    people: &[Uuid],
+) -> Result<HashMap<Uuid, BTreeSet<Fact>>, DbErr> {
+    let mut facts: HashMap<Uuid, BTreeSet<Fact>> = HashMap::new();
+    for row in known(db, people).await? {
+        facts.entry(row.person_id).or_default().extend(row.fact());
+    }
+    Ok(facts)
 }
 
 /// Adds facts; answers those pairs of person and evidence of which at least one was new.
