@@ -1,13 +1,14 @@
-//! Health codes by themselves: days that pass, and alerts whose notices become colours.
+//! Health codes by themselves: days that pass, alerts whose notices become colours, and quarantines that are over.
 
 use std::time::Duration;
 
 use actix_web::web;
 use mashang_infra::health::daily;
-use sea_orm::DbErr;
 use uuid::Uuid;
 
 use crate::app::health::changed;
+use crate::app::records::due::end_quarantines;
+use crate::error::Answer;
 use crate::state::App;
 
 /// How often it is looked whether there is something to do.
@@ -21,9 +22,9 @@ pub(super) async fn run(app: web::Data<App>) {
             true => Ok(false),
             false => step(&app).await,
         };
-        match worked {
+        match &worked {
             Ok(_) => heartbeat.beat(),
-            Err(ref error) => tracing::warn!(%error, "health codes wait for the next try"),
+            Err(error) => tracing::warn!(%error, "health codes wait for the next try"),
         }
         let pause = if matches!(worked, Ok(true)) { Duration::ZERO } else { EVERY };
         if app.lifecycle.soft.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
@@ -33,7 +34,7 @@ pub(super) async fn run(app: web::Data<App>) {
 }
 
 /// One batch of each kind; whether there may be more.
-async fn step(app: &App) -> Result<bool, DbErr> {
+async fn step(app: &App) -> Answer<bool> {
     let (rules, now) = (app.rules.current(), app.clock.now());
     let turned = daily::turn_days(&app.db, &rules, now).await?;
     let coloured: Option<Vec<Uuid>> = daily::colour_alert(&app.db, &rules, now).await?;
@@ -42,5 +43,6 @@ async fn step(app: &App) -> Result<bool, DbErr> {
     metrics::counter!("mashang_health_days_turned_total").increment(turned_n);
     metrics::counter!("mashang_health_notices_applied_total").increment(coloured_n);
     changed(app, turned.into_iter().chain(coloured.into_iter().flatten())).await;
+    end_quarantines(app).await?;
     Ok(more)
 }

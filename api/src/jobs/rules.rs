@@ -1,5 +1,5 @@
 //! New rules of the health code: every process takes them over from the database within seconds, and one of them looks at
-//! everybody again. Quarantines that are over are ended here too.
+//! everybody again.
 //!
 //! Who looks is settled by ticks of half a minute; how far it has come stands in `rule_version`, and each step is fenced by
 //! it, so that two who look at once do nothing twice, and whoever comes after one that died goes on where it stopped.
@@ -13,10 +13,8 @@ use mashang_infra::health::review::{self, JOB};
 use mashang_infra::health::versions::{Followed, follow};
 use mashang_infra::lease;
 use sea_orm::DbErr;
-use tokio::time::Instant;
 
 use crate::app::health::changed;
-use crate::app::records::due::end_quarantines;
 use crate::state::App;
 
 /// How often the newest version is looked up.
@@ -25,25 +23,17 @@ const EVERY: Duration = Duration::from_secs(2);
 const GRACE: i64 = 10 * SECOND;
 /// How long one process looks before another may.
 const TICK: i64 = 30 * SECOND;
-/// How often quarantines are looked at.
-const QUARANTINES: Duration = Duration::from_secs(10);
 
 /// Follows the rules until the soft stop.
 pub(super) async fn run(app: web::Data<App>) {
     let heartbeat = app.lifecycle.heartbeat("rules");
-    let (mut complained, mut quarantines) = (None, Instant::now());
+    let mut complained = None;
     loop {
         let ended = app.gate.is_ended().await;
         let turned = if ended { Ok(()) } else { turn(&app, &mut complained).await };
         match turned {
             Ok(()) => heartbeat.beat(),
             Err(error) => tracing::warn!(%error, "the rules of the health code could not be followed"),
-        }
-        if !ended && Instant::now() >= quarantines {
-            quarantines = Instant::now() + QUARANTINES;
-            if let Err(error) = end_quarantines(&app).await {
-                tracing::warn!(%error, "quarantines that are over could not be ended");
-            }
         }
         if app.lifecycle.soft.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;

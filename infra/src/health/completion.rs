@@ -6,8 +6,8 @@ use mashang_domain::time::{Timestamp, day_of_number};
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
-use super::matching::fitting;
 use super::batch::changed;
+use super::matching::fitting;
 use super::{Happening, apply};
 use crate::store::health;
 use crate::store::health_record::{self as records, Entry};
