@@ -8,6 +8,7 @@ pub mod db;
 pub mod destruction;
 pub mod gate;
 pub mod health;
+pub mod http;
 pub mod keys;
 pub mod lease;
 pub mod lifecycle;

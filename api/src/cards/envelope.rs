@@ -4,13 +4,12 @@
 //! `&`, the secret appended; SHA-256; base64. The client follows no redirect, repeats nothing, and waits for a bounded time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use data_encoding::BASE64;
 use mashang_config as config;
 use mashang_domain::time::Timestamp;
-use mashang_notifier::gateway::http::{Exchange, exchange, install_tls};
-use reqwest::{Client, redirect, retry};
+use mashang_infra::http;
+use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +17,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::CardFailure;
+
+/// The longest answer that is read, in bytes.
+const ANSWER_MAX: usize = 256 * 1024;
 
 /// How one platform is spoken to.
 pub(super) struct Envelope {
@@ -54,14 +56,7 @@ impl CommonOut {
 
 impl Envelope {
     pub(super) fn new(times: &config::Cards, platform: &config::CardPlatform) -> reqwest::Result<Self> {
-        install_tls();
-        let http = Client::builder()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .connect_timeout(Duration::from_millis(times.connect_timeout_ms))
-            .timeout(Duration::from_millis(times.timeout_ms))
-            .user_agent(concat!("mashang/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let http = http::builder(times.connect_timeout_ms, times.timeout_ms).build()?;
         Ok(Self {
             http,
             endpoint: platform.endpoint.clone(),
@@ -95,12 +90,9 @@ impl Envelope {
         common.insert("sign", &sign);
         let body = json!({ "commonIn": common, "req": request });
         let url = format!("{}{path}", self.endpoint);
-        let reply = match exchange(self.http.post(url).json(&body)).await {
-            Exchange::Answered(answer) if answer.status == 200 => {
-                serde_json::from_slice::<Reply>(&answer.body).map_err(|_| CardFailure::Away)?
-            }
-            Exchange::Answered(_) | Exchange::NotSent | Exchange::Lost(_) => return Err(CardFailure::Away),
-        };
+        let answer = http::exchange(self.http.post(url).json(&body), ANSWER_MAX).await;
+        let answer = answer.ok().filter(|answer| answer.status == 200).ok_or(CardFailure::Away)?;
+        let reply: Reply = serde_json::from_slice(&answer.body).map_err(|_| CardFailure::Away)?;
         if reply.common_out.request_id.as_ref().is_some_and(|id| *id != request_id) {
             return Err(CardFailure::Away);
         }

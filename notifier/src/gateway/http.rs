@@ -1,21 +1,17 @@
-//! One HTTP exchange with a provider, and the line between "never left us" and "may have arrived".
+//! Exchanges with a provider, over [`mashang_infra::http`]: what their end means for the people in a call.
 //!
-//! The client follows no redirect and repeats nothing by itself: a request that went out twice is a person warned twice. A
-//! failure before the request was written is certain to have sent nothing; every later one is [`Exchange::Lost`].
-
-use std::time::Duration;
+//! A failure before the request was written is certain to have sent nothing; every later one is [`Exchange::Lost`].
 
 use mashang_config::gateway::GatewaySettings;
 use mashang_domain::delivery::{ErrorClass, Outcome};
+use mashang_infra::http::{self, Received, Unanswered};
 pub use mashang_infra::tls::install as install_tls;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, Url, redirect, retry};
+use reqwest::{Client, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
 /// The longest answer that is read, in bytes; no provider comes near it.
 const MAX_ANSWER: usize = 256 * 1024;
-/// Idle connections are closed early, so that a request seldom meets one the provider has just given up.
-const IDLE: Duration = Duration::from_secs(15);
 
 /// How an exchange ended.
 #[derive(Debug)]
@@ -76,43 +72,17 @@ impl std::fmt::Debug for Answer {
 
 /// A client with the time-outs of one gateway.
 pub fn client(settings: &GatewaySettings) -> reqwest::Result<Client> {
-    install_tls();
-    Client::builder()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
-        .timeout(Duration::from_millis(settings.timeout_ms))
-        .pool_idle_timeout(IDLE)
-        .user_agent(concat!("mashang/", env!("CARGO_PKG_VERSION")))
-        .build()
+    http::builder(settings.connect_timeout_ms, settings.timeout_ms).build()
 }
 
 /// Sends one request and reads the whole answer.
 pub async fn exchange(request: RequestBuilder) -> Exchange {
-    let response = match request.send().await {
-        Ok(response) => response,
-        Err(error) if error.is_connect() || error.is_builder() => return Exchange::NotSent,
-        Err(error) if error.is_timeout() => return Exchange::Lost("timeout"),
-        Err(_) => return Exchange::Lost("connection_lost"),
-    };
-    let status = response.status().as_u16();
-    let retry_after_ms = retry_after(response.headers());
-    match read_body(response).await {
-        Ok(body) => Exchange::Answered(Answer { status, retry_after_ms, body }),
-        Err(how) => Exchange::Lost(how),
-    }
-}
-
-async fn read_body(mut response: Response) -> Result<Vec<u8>, &'static str> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => return Err("answer_too_long"),
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body),
-            Err(error) if error.is_timeout() => return Err("timeout"),
-            Err(_) => return Err("half_answer"),
+    match http::exchange(request, MAX_ANSWER).await {
+        Ok(Received { status, headers, body }) => {
+            Exchange::Answered(Answer { status, retry_after_ms: retry_after(&headers), body })
         }
+        Err(Unanswered::NotSent) => Exchange::NotSent,
+        Err(Unanswered::Lost(how)) => Exchange::Lost(how),
     }
 }
 
@@ -133,11 +103,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// An `http` or `https` URL without user name, query and fragment.
     pub fn parse(text: &str) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
-        if !matches!(url.scheme(), "http" | "https") || !plain || url.fragment().is_some() {
-            return None;
-        }
+        let url = http::plain_address(text)?;
         let host = match (url.host_str()?, url.port()) {
             (host, Some(port)) => format!("{host}:{port}"),
             (host, None) => host.to_owned(),
