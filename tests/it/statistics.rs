@@ -1,7 +1,5 @@
 //! Figures of the health code: right, of the own division only, and nobody in them.
 
-use std::process::Command;
-
 use mashang_domain::time::DAY;
 use mashang_tests::{Form, TestApp};
 use rstest::rstest;
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::decisions::{changes, green, noon};
+use crate::spreadsheets::{POISON, rows_of_text};
 
 /// People with a code, written as rows: (division, colour, how many).
 async fn people(app: &TestApp, people: &[(&str, &str, i64)]) {
@@ -153,55 +152,14 @@ async fn what_happened_is_counted_by_day(#[case] form: Form) {
 #[tokio::test]
 async fn no_cell_of_the_figures_is_a_formula(#[case] form: Form) {
     let Some(app) = TestApp::start(form).await else { return };
-    let poison = [
-        "=HYPERLINK(\"http://evil.example\",\"x\")",
-        "+1-1",
-        "-2+3",
-        "@SUM(A1)",
-        "\t=1",
-        "＝1+1",
-        "a\",\n=1+1,\"",
-    ];
-    for reason in poison {
+    for reason in POISON {
         entries(&app, "record", reason, "330106", 5).await;
     }
     people(&app, &[("330106", "red", 2)]).await;
     let official = app.official("330100").await;
     let reply = official.get("/statistics/colours.csv").await;
-    assert!(
-        reply.header("content-type").starts_with("text/csv")
-            && reply.header("content-disposition").contains("attachment")
-    );
-    let body = reply.body.strip_prefix("\u{feff}".as_bytes()).expect("the mark that Excel wants");
-    let rows: Vec<csv::StringRecord> =
-        csv::Reader::from_reader(body).records().collect::<Result<_, _>>().unwrap();
-    assert_eq!(rows.iter().filter(|row| &row[0] == "changes").count(), poison.len(), "{rows:?}");
-    let cells: Vec<&str> = rows.iter().flatten().collect();
-    for cell in &cells {
-        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝']), "{cell:?}");
-    }
-    for text in poison {
-        let there = cells.iter().any(|cell| *cell == text || cell.strip_prefix('\'') == Some(text));
-        assert!(there, "{text:?} is there, as text: {cells:?}");
-    }
+    let rows = rows_of_text(&app, &reply, &POISON);
+    assert_eq!(rows.iter().filter(|row| &row[0] == "changes").count(), POISON.len(), "{rows:?}");
     let few = rows.iter().find(|row| &row[0] == "people").unwrap();
     assert_eq!((&few[2], &few[4], &few[6]), ("330106", "red", "<5"));
-    opens_as_text(&app, &reply.body, &poison);
-}
-
-/// LibreOffice, where it is there, finds no formula: what it computed would read otherwise.
-fn opens_as_text(app: &TestApp, csv: &[u8], texts: &[&str]) {
-    let file = app.path("colours.csv");
-    std::fs::write(&file, csv).unwrap();
-    let home = format!("-env:UserInstallation=file://{}", app.path("office").display());
-    let args = [home.as_str(), "--headless", "--convert-to", "fods", "--outdir"];
-    let run = Command::new("soffice").args(args).arg(app.path(".")).arg(&file).output();
-    let Ok(run) = run else {
-        eprintln!("skipped: LibreOffice is not installed");
-        return;
-    };
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-    let sheet = std::fs::read_to_string(app.path("colours.fods")).unwrap();
-    assert!(!sheet.contains("table:formula"), "a formula: {sheet}");
-    assert!(texts.iter().any(|text| sheet.contains(text.trim())), "it has read the file");
 }
