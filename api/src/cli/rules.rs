@@ -63,7 +63,13 @@ pub(super) fn check(check: &Check) -> anyhow::Result<()> {
     let lists: Vec<&str> = rules.contradicts.iter().map(|kind| kind.as_str()).collect();
     say(&format!("虚假申报依据 false by: {}", lists.join(", ")));
     for rule in &rules.rules {
-        say(&format!("{:<7}{:>3}  {:<24} {}", rule.colour, rules.days_of(rule), rule.id, condition(rule)));
+        say(&format!(
+            "{:<7}{:>3}  {:<24} {}",
+            rule.colour.as_str(),
+            rules.days_of(rule),
+            rule.id,
+            condition(rule)
+        ));
     }
     Ok(())
 }
@@ -139,7 +145,13 @@ fn tell(facts: &BTreeSet<Fact>, rules: &RuleSet, present: Colour) {
 
 fn matched(sign: &str, found: &Match<'_>) -> String {
     let facts: Vec<&str> = found.facts.iter().map(|fact| fact.as_str()).collect();
-    format!("  {sign} {:<24} {:<7}{:>3}  {}", found.rule.id, found.rule.colour, found.days, facts.join(", "))
+    format!(
+        "  {sign} {:<24} {:<7}{:>3}  {}",
+        found.rule.id,
+        found.rule.colour.as_str(),
+        found.days,
+        facts.join(", ")
+    )
 }
 
 const fn because(because: Because) -> (&'static str, &'static str) {
