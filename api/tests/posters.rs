@@ -22,7 +22,7 @@ fn poster(direction: Direction) -> Poster<'static> {
         category_zh: "超市",
         category_en: "supermarket",
         direction,
-        picture: None,
+        platform: None,
         url: URL,
         short_code: "WMWMW6789ABCDEFGHJKQ",
         hotline: "0871-12345",

@@ -4,6 +4,7 @@ use mashang_domain::venue::Direction;
 
 use super::Poster;
 use super::choice::Language;
+use super::picture::Scanner;
 
 /// The same thing said twice.
 #[derive(Debug, Clone, Copy)]
@@ -32,8 +33,12 @@ pub(crate) const fn headline(direction: Direction) -> Said {
 }
 
 /// What to do, in the order in which it happens.
-pub(crate) const fn steps(direction: Direction) -> [Said; 4] {
-    let scan = said("微信、支付宝或相机扫码", "Scan with WeChat, Alipay or your camera");
+pub(crate) const fn steps(direction: Direction, scanner: Option<Scanner>) -> [Said; 4] {
+    let scan = match scanner {
+        None => said("微信、支付宝或相机扫码", "Scan with WeChat, Alipay or your camera"),
+        Some(Scanner::Wechat) => said("打开微信扫一扫", "Scan with WeChat"),
+        Some(Scanner::Alipay) => said("打开支付宝扫一扫", "Scan with Alipay"),
+    };
     let first_time = said("首次凭短信验证码登录", "First time: sign in with an SMS code");
     let only_phone = said("无需填表 只记手机号", "Only your phone number is recorded");
     let last = match direction {

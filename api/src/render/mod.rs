@@ -36,7 +36,7 @@ pub(crate) use copy::said;
 pub use document::{Document, Part, Section, Table, print};
 pub use error::RenderError;
 pub use fonts::Fonts;
-pub use picture::Picture;
+pub use picture::{Picture, PlatformCode, Scanner};
 pub use qr::{qr_svg, screen_qr_svg};
 
 /// Everything a poster says. The words around it ("scan to enter", the steps) are the poster's own.
@@ -55,7 +55,7 @@ pub struct Poster<'a> {
     /// What the QR says.
     pub url: &'a str,
     /// A platform's code in place of the QR.
-    pub picture: Option<&'a Picture>,
+    pub platform: Option<&'a PlatformCode>,
     /// The same code for fingers: Crockford base32, printed in groups of five.
     pub short_code: &'a str,
     /// Whom to call with questions.

@@ -37,6 +37,20 @@ impl std::fmt::Debug for Picture {
     }
 }
 
+/// Which app reads a platform's code; no other does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scanner {
+    Wechat,
+    Alipay,
+}
+
+/// A platform's code, and who reads it.
+#[derive(Debug, Clone)]
+pub struct PlatformCode {
+    pub picture: Picture,
+    pub scanner: Scanner,
+}
+
 /// Why a file is no picture for a poster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {

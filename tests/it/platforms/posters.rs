@@ -21,6 +21,7 @@ async fn wechats_code_is_printed_in_place_of_ours() {
     assert_eq!((&scene["page"], &scene["check_path"]), (&"pages/scan/index".into(), &true.into()));
     let svg = poster(&venue, "svg", "code=wxacode").await.text();
     assert!(svg.contains("href=\"data:image/jpeg;base64,/9j/"), "the picture as it came");
+    assert!(svg.contains("微信扫一扫") && !svg.contains("支付宝"), "no other app reads it");
     let pdf = poster(&venue, "pdf", "code=wxacode&size=a5").await;
     assert!(pdf.status == 200 && pdf.body.starts_with(b"%PDF-") && pdf.body.len() > 10_000);
     let known = venue.manager.client().with("if-none-match", pdf.header("etag"));

@@ -99,7 +99,7 @@ fn poster() -> Poster<'static> {
         category_zh: "超市",
         category_en: "supermarket",
         direction: Direction::In,
-        picture: None,
+        platform: None,
         url: URL,
         short_code: "WMWMW6789ABCDEFGHJKQ",
         hotline: "0871-12345",

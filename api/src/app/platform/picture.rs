@@ -7,7 +7,7 @@ use mashang_infra::platform::wechat::scene;
 use super::failure::problem;
 use super::{alipay, wechat};
 use crate::error::{Answer, Problem};
-use crate::render::Picture;
+use crate::render::{Picture, PlatformCode, Scanner};
 use crate::state::App;
 
 /// Which code a poster carries.
@@ -30,22 +30,25 @@ pub(in crate::app) async fn picture_of(
     code: &str,
     direction: Direction,
     about: &str,
-) -> Answer<Option<Picture>> {
-    let file = match kind {
+) -> Answer<Option<PlatformCode>> {
+    let (scanner, file) = match kind {
         CodePicture::Qr => return Ok(None),
         CodePicture::Wxacode => {
             let scene = scene(code, direction).ok_or_else(|| Problem::internal("a code fits no scene"))?;
-            wechat(app)?.picture(&scene).await.map_err(|f| problem(Platform::Wechat, f))?
+            let file = wechat(app)?.picture(&scene).await.map_err(|f| problem(Platform::Wechat, f))?;
+            (Scanner::Wechat, file)
         }
         CodePicture::Alipay => {
             let query = format!("scene={code}/{direction}");
-            alipay(app)?.picture(&query, about).await.map_err(|f| problem(Platform::Alipay, f))?
+            let file = alipay(app)?.picture(&query, about).await.map_err(|f| problem(Platform::Alipay, f))?;
+            (Scanner::Alipay, file)
         }
     };
     let picture = tokio::task::spawn_blocking(move || Picture::decode(&file)).await;
     let picture = picture.map_err(Problem::internal)?;
-    Ok(Some(picture.map_err(|e| {
+    let picture = picture.map_err(|e| {
         tracing::error!(error = %e, "a platform's picture cannot be read");
         Problem::retry(crate::error::Code::PlatformUnavailable, 60_000)
-    })?))
+    })?;
+    Ok(Some(PlatformCode { picture, scanner }))
 }

@@ -15,7 +15,7 @@ use super::codes::{CodeView, code_for};
 use crate::app::platform::{CodePicture, picture_of};
 use crate::error::{Answer, Code, Problem};
 use crate::http::auth::Anyone;
-use crate::render::{Fonts, Format, Language, Picture, Poster, RenderError, Size, render};
+use crate::render::{Fonts, Format, Language, PlatformCode, Poster, RenderError, Size, render};
 use crate::state::App;
 
 /// Which poster of a venue is wanted.
@@ -75,7 +75,7 @@ impl Sheet {
         size: Size,
         language: Language,
         format: Format,
-        picture: Option<&Picture>,
+        platform: Option<&PlatformCode>,
         fonts: &Fonts,
     ) -> Result<Vec<u8>, RenderError> {
         let poster = Poster {
@@ -85,7 +85,7 @@ impl Sheet {
             category_en: self.category.as_str(),
             direction: self.direction,
             url: &self.url,
-            picture,
+            platform,
             short_code: &self.code,
             hotline: &self.hotline,
             operation: &self.operation,
@@ -124,9 +124,9 @@ pub async fn make_poster(
     if known(&etag) {
         return Ok(Made { bytes: None, etag, file_name });
     }
-    let picture = picture_of(app, wish.code, &sheet.code, wish.direction, &sheet.venue_name).await?;
+    let platform = picture_of(app, wish.code, &sheet.code, wish.direction, &sheet.venue_name).await?;
     let fonts = app.fonts.clone();
-    let draw = move || sheet.draw(wish.size, wish.language, wish.format, picture.as_ref(), &fonts);
+    let draw = move || sheet.draw(wish.size, wish.language, wish.format, platform.as_ref(), &fonts);
     let drawn = tokio::task::spawn_blocking(draw).await.map_err(Problem::internal)?;
     Ok(Made { bytes: Some(drawn.map_err(not_drawn)?), etag, file_name })
 }

@@ -102,7 +102,7 @@ fn steps(
     language: Language,
     bottom: f32,
 ) -> Result<f32, RenderError> {
-    let said = copy::steps(poster.direction);
+    let said = copy::steps(poster.direction, poster.platform.map(|code| code.scanner));
     let width = (full(sheet).1 - GUTTER * 3.0) / 4.0;
     let first = said.map(|step| step.first(language));
     let first = same_size(

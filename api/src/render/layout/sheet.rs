@@ -69,8 +69,8 @@ impl<'a> Sheet<'a> {
         side: f32,
     ) -> Result<(), RenderError> {
         let area = Area::new(middle - side / 2.0, top, side, side);
-        self.page.items.push(match poster.picture {
-            Some(picture) => Item::Picture { area, picture: picture.clone() },
+        self.page.items.push(match poster.platform {
+            Some(code) => Item::Picture { area, picture: code.picture.clone() },
             None => Item::Qr { area, modules: Modules::encode(poster.url)? },
         });
         Ok(())

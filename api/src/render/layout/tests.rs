@@ -24,7 +24,7 @@ fn poster(venue_name: &str, direction: Direction) -> Poster<'_> {
         category_zh: "体育场馆",
         category_en: "entertainment",
         direction,
-        picture: None,
+        platform: None,
         url: "https://ma.kunming.example.cn/v/0123456789ABCDEFGHJK/in",
         short_code: "WMWMW6789ABCDEFGHJKQ",
         hotline: "0871-12345（24小时）",
